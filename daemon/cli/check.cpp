@@ -1,0 +1,98 @@
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <iostream>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "daemon/cli/cli.h"
+
+namespace tocsin::cli {
+namespace {
+
+struct Options {
+  std::string config;
+  std::vector<std::string> paths;
+  bool json = false;
+};
+
+bool is_profile(const std::filesystem::path& path) {
+  Diagnostics ignored;
+  const auto document = yaml::load(path, ignored);
+  return document && document->root->find("system") != nullptr;
+}
+
+// What a PATH holds is told from its content: packs have `rules:`, profiles have `system:`.
+void sort_paths(const std::vector<std::string>& paths, Config& config) {
+  config.rules.packs.clear();
+  config.rules.systems.clear();
+  for (const std::string& path : paths) {
+    const std::filesystem::path at(path);
+    std::error_code error;
+    if (std::filesystem::is_directory(at / "packs", error) ||
+        std::filesystem::is_directory(at / "systems", error)) {
+      if (std::filesystem::is_directory(at / "packs", error)) {
+        config.rules.packs.push_back(at / "packs");
+      }
+      if (std::filesystem::is_directory(at / "systems", error)) {
+        config.rules.systems.push_back(at / "systems");
+      }
+      continue;
+    }
+    if (!std::filesystem::is_directory(at, error)) {
+      (is_profile(at) ? config.rules.systems : config.rules.packs).push_back(at);
+      continue;
+    }
+    for (const auto& entry : std::filesystem::directory_iterator(at, error)) {
+      const auto extension = entry.path().extension();
+      if (extension != ".yaml" && extension != ".yml") continue;
+      (is_profile(entry.path()) ? config.rules.systems : config.rules.packs)
+          .push_back(entry.path());
+    }
+  }
+}
+
+int check(const Options& options) {
+  Diagnostics diagnostics;
+  Config config = load_config(options.config, !options.config.empty(), process_environment(),
+                              environment_names(), diagnostics);
+  if (!options.paths.empty()) sort_paths(options.paths, config);
+  const auto policy = load_policy(config, true, diagnostics);
+  if (options.json) {
+    std::cout << to_json(diagnostics) << '\n';
+    return diagnostics.has_errors() ? kOperatorMistake : kDone;
+  }
+  if (const int status = report(diagnostics); status != kDone) return status;
+  std::size_t examples = 0;
+  for (const Rule& rule : policy->rules().rules()) {
+    examples += rule.match.size() + rule.no_match.size();
+  }
+  std::cout << fmt::format("ok: {} rules ({} examples passed), {} detectors, {} systems\n",
+                           policy->rules().rules().size(), examples, policy->detectors().size(),
+                           policy->systems().size());
+  return kDone;
+}
+
+}  // namespace
+
+void add_check(CLI::App& app, int* exit) {
+  CLI::App* command = app.add_subcommand(
+      "check", "Validate configuration, rules and system profiles; run the rules' examples");
+  auto options = std::make_shared<Options>();
+  command->add_option("--config", options->config, "The configuration file");
+  command->add_option("PATH", options->paths,
+                      "Packs, profiles, or directories of them, instead of the configured ones");
+  command->add_flag("--json", options->json, "Diagnostics as a JSON array on standard output");
+  command->footer(
+      "Prints every mistake with file:line:column, the line and what is allowed; exit status 2\n"
+      "when there is one.\n\n"
+      "Examples:\n"
+      "  tocsin check                                    # the rules that come with tocsin\n"
+      "  tocsin check --config /etc/tocsin/tocsin.yaml\n"
+      "  tocsin check rules/packs/shell.yaml");
+  command->callback([options, exit] { *exit = check(*options); });
+}
+
+}  // namespace tocsin::cli

@@ -1,0 +1,43 @@
+// The subcommands.  Each adds itself to the program and, when chosen, runs and sets the exit status.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "daemon/config.h"
+#include "daemon/diagnostics.h"
+#include "daemon/policy.h"
+
+namespace tocsin::cli {
+
+enum Exit : int {
+  kDone = 0,
+  kFailed = 1,
+  kOperatorMistake = 2,
+  kAnswerIsNo = 3,
+};
+
+void add_run(CLI::App& app, int* exit);
+void add_demo(CLI::App& app, int* exit);
+void add_check(CLI::App& app, int* exit);
+void add_replay(CLI::App& app, int* exit);
+
+// Whether to colour what goes to `stream`: a terminal, and NO_COLOR unset.
+bool colour(std::FILE* stream);
+
+// "12,345,678"
+std::string grouped(std::uint64_t number);
+
+// Prints to standard error what there is to say; the mistake's exit status, or kDone without errors.
+int report(const Diagnostics& diagnostics);
+
+// The policy of a configuration.
+std::shared_ptr<const Policy> load_policy(const Config& config, bool owner_needed,
+                                          Diagnostics& diagnostics);
+
+}  // namespace tocsin::cli

@@ -1,0 +1,208 @@
+// The daemon on an embedded broker with scripted traffic: nothing to set up, the whole path is the real one.
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <array>
+#include <chrono>
+#include <iostream>
+#include <memory>
+#include <random>
+#include <string>
+#include <thread>
+
+#include "daemon/cli/cli.h"
+#include "daemon/daemon.h"
+#include "daemon/log.h"
+#include "daemon/source/demo_script.h"
+#include "daemon/source/embedded_broker.h"
+#include "daemon/text.h"
+
+namespace tocsin::cli {
+namespace {
+
+constexpr int kPartitions = 3;
+constexpr auto kStep = std::chrono::milliseconds(100);
+constexpr int kPollMs = 200;
+
+struct Options {
+  std::string listen = "127.0.0.1:9464";
+  bool json = false;
+  std::uint64_t seed = 0;
+};
+
+// Plays agents: writes the script's events as they fall due.
+void produce_script(const std::stop_token& stop, const std::string& brokers,
+                    const std::string& topic, std::uint64_t seed) {
+  auto conf = kafka::make_conf({{"bootstrap.servers", brokers}}, kafka::Scope::kProducer);
+  if (!conf) return log::error("demo.producer", conf.error());
+  kafka::route_logs(conf->get());
+  std::array<char, 512> error{};
+  const kafka::Handle producer(
+      rd_kafka_new(RD_KAFKA_PRODUCER, conf->get(), error.data(), error.size()));
+  if (producer == nullptr) return log::error("demo.producer", error.data());
+  static_cast<void>(conf->release());
+  DemoScript script(seed);
+  while (!stop.stop_requested()) {
+    const auto now =
+        std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+    for (const DemoRecord& record : script.due(now)) {
+      rd_kafka_producev(producer.get(), RD_KAFKA_V_TOPIC(topic.c_str()),
+                        RD_KAFKA_V_KEY(record.key.data(), record.key.size()),
+                        RD_KAFKA_V_VALUE(const_cast<char*>(record.payload.data()),  // NOLINT
+                                         record.payload.size()),
+                        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
+    }
+    rd_kafka_poll(producer.get(), 0);
+    std::this_thread::sleep_for(kStep);
+  }
+}
+
+std::string_view colour_of(std::string_view severity) {
+  if (severity == "critical") return "\033[1;31m";
+  if (severity == "high") return "\033[31m";
+  if (severity == "medium") return "\033[33m";
+  return "\033[2m";
+}
+
+// One finding as a person reads it.
+std::string readable(std::string_view json, bool coloured) {
+  const auto finding = nlohmann::json::parse(json, nullptr, false);
+  if (finding.is_discarded()) return printable(json) + "\n";
+  const auto text = [&](const char* key) {
+    return finding.contains(key) && finding[key].is_string()
+               ? printable(finding[key].get<std::string>())
+               : std::string();
+  };
+  const std::string severity = text("severity");
+  const std::string time = text("time");
+  std::string out = fmt::format(
+      "{}  {}{:<8}{}  {:<14}  {}\n", time.size() > 19 ? time.substr(11, 8) : time,
+      coloured ? colour_of(severity) : "", severity, coloured ? "\033[0m" : "", text("system"),
+      text("title"));
+  std::string where = text("type");
+  if (const std::string tool = text("tool"); !tool.empty()) where += " " + tool;
+  out += fmt::format("{:20}{}  rule {}  session {}\n", "", where, text("rule"), text("session_id"));
+  if (finding.contains("evidence")) {
+    for (const auto& item : finding["evidence"]) {
+      out += fmt::format("{:20}{}: {}\n", "", printable(item.value("field", "")),
+                         printable(item.value("excerpt", "")));
+    }
+  }
+  return out;
+}
+
+// Reads findings from the topic, as any consumer of tocsin's would.
+void print_findings(const std::stop_token& stop, const std::string& brokers,
+                    const std::string& topic, bool json) {
+  auto conf = kafka::make_conf({{"bootstrap.servers", brokers}, {"group.id", "tocsin-demo-reader"}},
+                               kafka::Scope::kConsumer);
+  if (!conf) return log::error("demo.reader", conf.error());
+  kafka::route_logs(conf->get());
+  std::array<char, 512> error{};
+  const kafka::Handle consumer(
+      rd_kafka_new(RD_KAFKA_CONSUMER, conf->get(), error.data(), error.size()));
+  if (consumer == nullptr) return log::error("demo.reader", error.data());
+  static_cast<void>(conf->release());
+  rd_kafka_poll_set_consumer(consumer.get());
+  const kafka::PartitionList partitions(rd_kafka_topic_partition_list_new(kPartitions));
+  for (int i = 0; i < kPartitions; ++i) {
+    rd_kafka_topic_partition_list_add(partitions.get(), topic.c_str(), i)->offset =
+        RD_KAFKA_OFFSET_BEGINNING;
+  }
+  rd_kafka_assign(consumer.get(), partitions.get());
+  const bool coloured = colour(stdout);
+  while (!stop.stop_requested()) {
+    const kafka::Message message(rd_kafka_consumer_poll(consumer.get(), kPollMs));
+    if (message == nullptr || message->err != RD_KAFKA_RESP_ERR_NO_ERROR) continue;
+    const std::string_view payload(static_cast<const char*>(message->payload), message->len);
+    if (json) {
+      std::cout << payload << '\n' << std::flush;
+    } else {
+      std::cout << readable(payload, coloured) << std::flush;
+    }
+  }
+  rd_kafka_consumer_close(consumer.get());
+}
+
+int demo(const Options& options) {
+  Diagnostics diagnostics;
+  const auto broker = EmbeddedBroker::start();
+  if (!broker) {
+    std::cerr << "tocsin demo: " << broker.error() << '\n';
+    return kFailed;
+  }
+  const std::string brokers = (*broker)->bootstrap_servers();
+  // The demo is a configuration like any other.
+  const std::map<std::string, std::string> overrides = {
+      {"TOCSIN_KAFKA_BOOTSTRAP_SERVERS", brokers},
+      {"TOCSIN_TOPICS_EVENTS", "agent.events"},
+      {"TOCSIN_TOPICS_DEAD_LETTER", "tocsin.dead-letter"},
+      {"TOCSIN_HTTP_LISTEN", options.listen},
+      {"TOCSIN_LOG_LEVEL", "warn"},
+      {"TOCSIN_WORKERS", "1"},
+  };
+  const auto environment = [&](const std::string& name) -> std::optional<std::string> {
+    const auto found = overrides.find(name);
+    return found == overrides.end() ? std::nullopt : std::optional(found->second);
+  };
+  std::vector<std::string> names;
+  for (const auto& [name, value] : overrides) names.push_back(name);
+  const Config config = load_config({}, true, environment, names, diagnostics);
+  const auto policy = load_policy(config, true, diagnostics);
+  if (const int status = report(diagnostics); status != kDone) return status;
+
+  log::configure(config.log.format, config.log.level);
+  for (const std::string& topic :
+       {config.topics.events[0], config.topics.findings, config.topics.dead_letter}) {
+    (*broker)->create_topic(topic, kPartitions);
+  }
+  Daemon::block_signals();
+  Daemon daemon(config, policy);
+  if (!daemon.start()) {
+    daemon.stop();
+    return kFailed;
+  }
+  std::ostream& info = options.json ? std::cerr : std::cout;
+  info << fmt::format(
+      "tocsin {} watches three scripted AI systems through an embedded Kafka broker ({}).\n\n"
+      "  metrics   http://{}:{}/metrics\n"
+      "  health    http://{}:{}/readyz\n"
+      "  findings  topic {} on that broker, and below as they come\n\n"
+      "Every minute: a secret in an output, a destructive shell command, and a poisoned web page that\n"
+      "makes an agent mail private data out.  The first within seconds.  Ctrl-C ends it.\n\n",
+      version(), brokers, "localhost", daemon.http_port(), "localhost", daemon.http_port(),
+      config.topics.findings);
+  info.flush();
+  {
+    const std::jthread reader([&](const std::stop_token& stop) {
+      print_findings(stop, brokers, config.topics.findings, options.json);
+    });
+    const std::jthread agents([&](const std::stop_token& stop) {
+      const std::uint64_t seed = options.seed != 0 ? options.seed : std::random_device{}();
+      produce_script(stop, brokers, config.topics.events[0], seed);
+    });
+    daemon.wait();
+  }
+  return daemon.stop() ? kDone : kFailed;
+}
+
+}  // namespace
+
+void add_demo(CLI::App& app, int* exit) {
+  CLI::App* command = app.add_subcommand(
+      "demo", "The daemon on an embedded broker with scripted traffic; nothing to set up");
+  auto options = std::make_shared<Options>();
+  command->add_option("--listen", options->listen, "Where to serve /metrics")
+      ->capture_default_str();
+  command->add_flag("--json", options->json, "Findings as JSON lines");
+  command->add_option("--seed", options->seed, "Makes the traffic the same every time");
+  command->footer(
+      "Examples:\n"
+      "  tocsin demo\n"
+      "  tocsin demo --json | jq -r '[.severity, .system, .title] | @tsv'\n"
+      "  curl -s localhost:9464/metrics | grep tocsin_findings_total");
+  command->callback([options, exit] { *exit = demo(*options); });
+}
+
+}  // namespace tocsin::cli

@@ -1,0 +1,324 @@
+#include "daemon/config.h"
+
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdlib>
+#include <fstream>
+#include <set>
+#include <system_error>
+#include <utility>
+
+#include "daemon/source/kafka_client.h"
+#include "daemon/text.h"
+
+namespace tocsin {
+namespace {
+
+using yaml::MapReader;
+using yaml::Node;
+
+constexpr std::string_view kPrefix = "TOCSIN_";
+constexpr std::string_view kFileSuffix = "_file";
+constexpr std::size_t kSecretBytesMax = std::size_t{64} << 10;
+
+std::string upper_with_underscores(std::string_view path) {
+  std::string out;
+  for (const char c : path) {
+    const bool letter_or_digit = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+    out += !letter_or_digit ? '_' : c >= 'a' ? static_cast<char>(c - 'a' + 'A') : c;
+  }
+  return out;
+}
+
+// The file's text without the newline that editors and `kubectl create secret` leave at its end.
+std::optional<std::string> read_secret(const Node& where, const std::string& path,
+                                       Diagnostics& diagnostics) {
+  std::ifstream stream(path, std::ios::binary);
+  std::string text(kSecretBytesMax, '\0');
+  if (stream) stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (!stream && !stream.eof()) {
+    yaml::error_at(where, fmt::format("the secret file `{}` cannot be read", path),
+                   "check that it is mounted and readable by tocsin's user", diagnostics);
+    return std::nullopt;
+  }
+  text.resize(static_cast<std::size_t>(stream.gcount()));
+  while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
+  return text;
+}
+
+// Accepts one property, from the file or the environment.
+void read_property(const Node& where, std::string_view written, std::string value, Config& config,
+                   Diagnostics& diagnostics) {
+  std::string name(written);
+  const auto& catalogue = kafka::property_catalogue();
+  if (name.ends_with(kFileSuffix) && !catalogue.contains(name)) {
+    name.resize(name.size() - kFileSuffix.size());
+    auto secret = read_secret(where, value, diagnostics);
+    if (!secret) return;
+    value = std::move(*secret);
+  }
+  if (!catalogue.contains(name)) {
+    std::vector<std::string_view> known;
+    for (const auto& [property, scope] : catalogue) known.push_back(property);
+    const std::string_view near = nearest(name, known);
+    yaml::error_at(where, fmt::format("librdkafka has no property `{}`", name),
+                   near.empty() ? "see librdkafka's CONFIGURATION.md"
+                                : fmt::format("did you mean `{}`?", near),
+                   diagnostics);
+    return;
+  }
+  if (const std::string_view reason = kafka::reserved_because(name, value); !reason.empty()) {
+    yaml::error_at(where, fmt::format("`{}: {}` cannot be set", name, value), std::string(reason),
+                   diagnostics);
+    return;
+  }
+  // librdkafka is the judge of values.
+  if (const auto conf = kafka::make_conf({{name, value}}, catalogue.find(name)->second); !conf) {
+    // Its message quotes the value, which may be a secret.
+    const bool secret = name.find("password") != std::string::npos ||
+                        name.find("key") != std::string::npos || written.ends_with(kFileSuffix);
+    yaml::error_at(where, fmt::format("librdkafka refuses the value of `{}`", name),
+                   secret ? "check its form" : conf.error(), diagnostics);
+    return;
+  }
+  config.kafka[name] = std::move(value);
+}
+
+void read_kafka(MapReader& root, const Environment& environment,
+                const std::vector<std::string>& names, Config& config) {
+  Diagnostics& diagnostics = root.context().diagnostics;
+  MapReader reader = root.map("kafka");
+  if (reader.self() != nullptr) {
+    for (const auto& [key, value] : reader.self()->entries) {
+      if (const auto text = yaml::scalar_of(value, "a value", diagnostics)) {
+        read_property(key, key.scalar, std::string(*text), config, diagnostics);
+      }
+    }
+  }
+  // TOCSIN_KAFKA_SASL_PASSWORD_FILE is sasl.password_file.
+  const std::string prefix = std::string(kPrefix) + "KAFKA_";
+  for (const std::string& name : names) {
+    if (!name.starts_with(prefix)) continue;
+    const auto value = environment(name);
+    if (!value) continue;
+    std::string property = ascii_lower(std::string_view(name).substr(prefix.size()));
+    const bool file = property.ends_with(kFileSuffix);
+    if (file) property.resize(property.size() - kFileSuffix.size());
+    std::ranges::replace(property, '_', '.');
+    if (file) property += kFileSuffix;
+    yaml::Source source{.name = "environment (" + name + ")", .text = ""};
+    Node where;
+    where.source = &source;
+    read_property(where, property, *value, config, diagnostics);
+  }
+}
+
+void read_listen(MapReader& http, Config& config) {
+  std::string listen = fmt::format("{}:{}", config.http.address, config.http.port);
+  http.string("listen", &listen);
+  const Node* node = http.node("listen");
+  const std::size_t colon = listen.rfind(':');
+  unsigned port = 65536;
+  if (colon != std::string::npos) {
+    const char* const end = listen.data() + listen.size();
+    const auto [stop, error] = std::from_chars(listen.data() + colon + 1, end, port);
+    if (error != std::errc{} || stop != end) port = 65536;
+  }
+  if (port > 65535) {
+    if (node != nullptr) {
+      yaml::error_at(*node, fmt::format("`{}` is not an address to listen on", listen),
+                     "address:port, for example 0.0.0.0:9464 or [::]:9464",
+                     http.context().diagnostics);
+    }
+    return;
+  }
+  config.http.address = listen.substr(0, colon);
+  config.http.port = static_cast<std::uint16_t>(port);
+}
+
+void read_workers(MapReader& root, Config& config) {
+  const Node* node = root.node("workers");
+  if (node == nullptr || node->scalar == "auto") return;
+  root.number("workers", 1, 256, &config.workers);
+}
+
+void read_paths(MapReader& reader, std::string_view key, std::vector<std::filesystem::path>* out) {
+  std::vector<std::string> paths;
+  reader.strings(key, &paths);
+  if (!paths.empty()) out->assign(paths.begin(), paths.end());
+}
+
+template <typename Duration>
+void read_duration(MapReader& reader, std::string_view key, std::int64_t min, std::int64_t max,
+                   Duration* out) {
+  std::int64_t count = out->count();
+  reader.integer(key, min, max, &count);
+  *out = Duration(count);
+}
+
+void read_topics(MapReader topics, bool kafka_needed, Config& config) {
+  if (kafka_needed && topics.node("events") == nullptr) {
+    topics.require("events", "the topics to read, for example [agent.events]");
+  }
+  topics.strings("events", &config.topics.events);
+  for (std::string& topic : config.topics.events) {
+    if (!topic.starts_with('^')) continue;
+    yaml::error_at(*topics.node("events"), fmt::format("`{}`: patterns are not accepted", topic),
+                   "name each topic", topics.context().diagnostics);
+  }
+  topics.string("findings", &config.topics.findings);
+  topics.string("dead_letter", &config.topics.dead_letter);
+  static constexpr std::array<std::string_view, 2> kStartAt = {"earliest", "latest"};
+  auto start = static_cast<std::size_t>(config.topics.start_at);
+  topics.choice("start_at", kStartAt, &start);
+  config.topics.start_at = static_cast<StartAt>(start);
+  topics.finish();
+}
+
+void read_limits(MapReader limits, Config& config) {
+  constexpr std::int64_t kGiB = std::int64_t{1} << 30;
+  limits.number("event_bytes_max", 1024, 64 << 20, &config.decode.event_bytes_max);
+  limits.number("depth_max", 4, 512, &config.decode.depth_max);
+  limits.number("leaves_max", 100, 10'000'000, &config.decode.leaves_max);
+  limits.number("tools_max", 1, 100'000, &config.decode.tools_max);
+  limits.number("state_bytes_max", 1 << 20, 256 * kGiB, &config.sessions.bytes_max);
+  limits.finish();
+}
+
+void read_log(MapReader reader, Config& config) {
+  static constexpr std::array<std::string_view, 2> kFormats = {"text", "json"};
+  static constexpr std::array<std::string_view, 4> kLevels = {"debug", "info", "warn", "error"};
+  auto format = static_cast<std::size_t>(config.log.format);
+  auto level = static_cast<std::size_t>(config.log.level);
+  reader.choice("format", kFormats, &format);
+  reader.choice("level", kLevels, &level);
+  config.log.format = static_cast<log::Format>(format);
+  config.log.level = static_cast<log::Level>(level);
+  reader.finish();
+}
+
+void read_redaction(MapReader reader, Config& config) {
+  std::string path;
+  reader.string("hmac_key_file", &path);
+  if (!path.empty()) {
+    const Node* node = reader.node("hmac_key_file");
+    if (auto secret = read_secret(*node, path, reader.context().diagnostics)) {
+      if (secret->size() < 16) {
+        yaml::error_at(*node, fmt::format("the key in `{}` has {} bytes", path, secret->size()),
+                       "use at least 16 random bytes: openssl rand -hex 32",
+                       reader.context().diagnostics);
+      }
+      config.hmac_secret = std::move(*secret);
+    }
+  }
+  reader.finish();
+}
+
+}  // namespace
+
+Environment process_environment() {
+  return [](const std::string& name) -> std::optional<std::string> {
+    const char* value = std::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): at start only
+    if (value == nullptr) return std::nullopt;
+    return value;
+  };
+}
+
+std::vector<std::string> environment_names() {
+  std::vector<std::string> names;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view line(*entry);
+    if (line.starts_with(kPrefix)) names.emplace_back(line.substr(0, line.find('=')));
+  }
+  std::ranges::sort(names);
+  return names;
+}
+
+Config load_config(const std::filesystem::path& path, bool kafka_needed,
+                   const Environment& environment, const std::vector<std::string>& names,
+                   Diagnostics& diagnostics) {
+  Config config;
+  if (!path.empty()) {
+    auto document = yaml::load(path, diagnostics);
+    if (!document) return config;
+    config.document = std::move(*document);
+  }
+  std::set<std::string> known;
+  const auto from_environment = [&](std::string_view key) -> std::optional<std::string> {
+    return environment(*known.insert(std::string(kPrefix) + upper_with_underscores(key)).first);
+  };
+  yaml::ReadContext context{.diagnostics = diagnostics,
+                            .override_value = from_environment,
+                            .override_name_prefix = std::string(kPrefix),
+                            .override_documents = {}};
+  MapReader root(config.document.root.get(), "", context);
+
+  read_kafka(root, environment, names, config);
+  if (kafka_needed && !config.kafka.contains("bootstrap.servers")) {
+    diagnostics.add({.file = path.empty() ? "environment" : path.string(),
+                     .excerpt = "",
+                     .message = "`kafka.bootstrap.servers` is missing",
+                     .hint = "host:port of the brokers, under `kafka:` or in "
+                             "TOCSIN_KAFKA_BOOTSTRAP_SERVERS"});
+  }
+  config.kafka.try_emplace("group.id", "tocsin");
+  read_topics(root.map("topics"), kafka_needed, config);
+  read_workers(root, config);
+  MapReader batch = root.map("batch");
+  batch.number("records_max", 1, 100'000, &config.batch.records_max);
+  read_duration(batch, "wait_ms", 1, 10'000, &config.batch.wait);
+  batch.finish();
+  read_limits(root.map("limits"), config);
+  MapReader session = root.map("session");
+  read_duration(session, "idle_seconds", 10, 604'800, &config.sessions.idle);
+  session.number("rewind_records_max", 0, 1'000'000'000, &config.rewind_records_max);
+  session.finish();
+  MapReader http = root.map("http");
+  read_listen(http, config);
+  http.finish();
+  read_log(root.map("log"), config);
+  MapReader rules = root.map("rules");
+  const std::filesystem::path shipped = shipped_rules();
+  if (!shipped.empty()) {
+    config.rules.packs = {shipped / "packs"};
+    config.rules.systems = {shipped / "systems"};
+  }
+  read_paths(rules, "packs", &config.rules.packs);
+  read_paths(rules, "systems", &config.rules.systems);
+  rules.finish();
+  read_redaction(root.map("redaction"), config);
+  config.detectors = root.node("detectors");
+  root.finish();
+  for (const std::string& name : names) {
+    // TOCSIN_PORT and TOCSIN_SERVICE_...: what Kubernetes sets in every pod beside a Service called tocsin.
+    const bool kubernetes = name.starts_with("TOCSIN_PORT") || name.starts_with("TOCSIN_SERVICE_");
+    if (known.contains(name) || kubernetes || name.starts_with("TOCSIN_KAFKA_")) continue;
+    const std::vector<std::string_view> words(known.begin(), known.end());
+    const std::string_view near = nearest(name, words);
+    diagnostics.add({.gravity = Gravity::kWarning,
+                     .file = "environment",
+                     .excerpt = "",
+                     .message = fmt::format("`{}` overrides no key and is ignored", name),
+                     .hint = near.empty() ? "" : fmt::format("did you mean `{}`?", near)});
+  }
+  return config;
+}
+
+std::filesystem::path shipped_rules() {
+  std::error_code error;
+  const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
+  if (error) return {};
+  const auto folder = program.parent_path();
+  for (const char* place : {"../share/tocsin/rules", "../../rules"}) {
+    const auto candidate = (folder / place).lexically_normal();
+    if (std::filesystem::is_directory(candidate / "packs", error)) return candidate;
+  }
+  return {};
+}
+
+}  // namespace tocsin

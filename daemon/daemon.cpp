@@ -1,0 +1,218 @@
+#include "daemon/daemon.h"
+
+#include <sched.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <future>
+#include <utility>
+
+#include "daemon/log.h"
+#include "daemon/metrics/process_metrics.h"
+
+#ifndef TOCSIN_VERSION
+#error "the build defines TOCSIN_VERSION"
+#endif
+
+namespace tocsin {
+namespace {
+
+// A worker's loop turns at least every batch.wait, and waits a minute or so when a rebalance meets absent brokers; one
+// that has not turned for this long hangs.
+constexpr std::chrono::seconds kTurnMax{120};
+
+sigset_t stop_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGTERM);
+  return set;
+}
+
+// The cores this process may use, not those the machine has.
+std::size_t usable_cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof(set), &set) != 0) return 1;
+  return static_cast<std::size_t>(std::max(1, CPU_COUNT(&set)));
+}
+
+std::int64_t steady_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+double unix_seconds() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+std::string_view version() { return TOCSIN_VERSION; }
+
+Daemon::Daemon(const Config& config, std::shared_ptr<const Policy> policy)
+    : config_(config), policy_(std::move(policy)) {}
+
+Daemon::~Daemon() { stop(); }
+
+void Daemon::block_signals() {
+  const sigset_t set = stop_signals();
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);  // a client that hangs up is no reason to end
+}
+
+bool Daemon::start() {
+  publish_policy();
+  register_process_metrics(registry_);
+  // HTTP first: while the group is being joined, probes and scrapes get an answer.
+  return start_http() && start_workers();
+}
+
+void Daemon::publish_policy() {
+  metrics::Shard& shard = registry_.make_shard();
+  shard.set(registry_.gauge("tocsin_build_info", "What is running; always 1.",
+                            {{"version", std::string(version())}}, metrics::Merge::kMax),
+            1);
+  shard.set(registry_.gauge("tocsin_rules_info", "The policy in force; always 1.",
+                            {{"sha256", policy_->sha256()}, {"version", std::string(version())}},
+                            metrics::Merge::kMax),
+            1);
+  shard.set(registry_.gauge("tocsin_config_last_reload_success_timestamp_seconds",
+                            "When the configuration and policy in force were loaded."),
+            unix_seconds());
+  log::info("policy.loaded", "policy loaded",
+            {{"rules", policy_->rules().rules().size()},
+             {"detectors", policy_->detectors().size()},
+             {"systems", policy_->systems().size()},
+             {"sha256", policy_->sha256()}});
+}
+
+bool Daemon::start_http() {
+  auto server = HttpServer::start(config_.http.address, config_.http.port);
+  if (!server) {
+    log::error("http.listen", server.error());
+    return false;
+  }
+  http_ = std::move(*server);
+  http_->handle("/metrics", [this] {
+    return HttpResponse{.status = 200,
+                        .content_type = "text/plain; version=0.0.4; charset=utf-8",
+                        .body = registry_.text()};
+  });
+  http_->handle("/healthz", [this] { return liveness(); });
+  http_->handle("/readyz", [this] { return readiness(); });
+  http_->handle("/", [] {
+    return HttpResponse{.body = fmt::format("tocsin {}\n\n/metrics\n/healthz\n/readyz\n", version())};
+  });
+  log::info("http.listening", "serving /metrics, /healthz and /readyz",
+            {{"address", config_.http.address}, {"port", http_->port()}});
+  return true;
+}
+
+bool Daemon::start_workers() {
+  const Redactor::Key key = config_.hmac_secret.empty()
+                                ? Redactor::random_key()
+                                : Redactor::key_from_secret(config_.hmac_secret);
+  if (config_.hmac_secret.empty()) {
+    log::info("redaction.key", "no redaction.hmac_key_file: evidence hashes compare within this "
+                               "process only");
+  }
+  const auto redactor = std::make_shared<const Redactor>(key);
+  const PolicySnapshot snapshot{
+      .policy = policy_, .metrics = std::make_shared<const PolicyMetrics>(registry_, *policy_)};
+  // Each input topic's reject series exist before the first record.
+  for (const std::string& topic : config_.topics.events) {
+    static_cast<void>(TopicMetrics(registry_, topic));
+  }
+  const std::size_t count = config_.workers > 0 ? config_.workers : usable_cores();
+  for (std::size_t i = 0; i < count; ++i) {
+    auto worker = Worker::create(i, config_, snapshot, redactor, registry_);
+    if (!worker) {
+      log::error("worker.start", worker.error());
+      return false;
+    }
+    workers_.push_back(std::move(*worker));
+  }
+  for (const auto& worker : workers_) {
+    threads_.emplace_back([this, &worker](const std::stop_token& stop) {
+      if (!worker->run(stop)) clean_ = false;
+      if (stop.stop_requested()) return;
+      worker_failed_ = true;
+      kill(getpid(), SIGTERM);  // wakes `wait`
+    });
+  }
+  started_ = true;
+  log::info("daemon.started", "reading events",
+            {{"workers", workers_.size()}, {"group", config_.kafka.at("group.id")}});
+  return true;
+}
+
+void Daemon::wait() {
+  const sigset_t set = stop_signals();
+  int signal = 0;
+  sigwait(&set, &signal);
+  if (worker_failed_) {
+    log::error("daemon.failed", "a worker failed; leaving so that it can be started anew");
+  } else {
+    log::info("daemon.stopping", "asked to stop; draining",
+              {{"signal", signal == SIGINT ? "SIGINT" : "SIGTERM"}});
+  }
+}
+
+bool Daemon::stop() {
+  if (std::exchange(stopped_, true)) return clean_ && !worker_failed_;
+  // A client library that hangs in its close must not keep the process: what is uncommitted is read again.
+  std::promise<void> done;
+  std::jthread watchdog([finished = done.get_future()] {
+    if (finished.wait_for(kStopLimit - std::chrono::milliseconds(500)) ==
+        std::future_status::timeout) {
+      log::error("daemon.hung", "could not leave in time; ending the process");
+      std::_Exit(EXIT_FAILURE);
+    }
+  });
+  for (std::jthread& thread : threads_) thread.request_stop();
+  threads_.clear();  // joins
+  http_.reset();  // its handlers look at the workers
+  workers_.clear();
+  done.set_value();
+  const bool clean = clean_ && !worker_failed_;
+  log::info("daemon.stopped", clean ? "stopped; everything read is delivered and committed"
+                                    : "stopped; some records will be read again");
+  return clean;
+}
+
+HttpResponse Daemon::readiness() const {
+  std::string reasons;
+  if (!started_) return {.status = 503, .body = "not ready\nstarting\n"};
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    const SourceHealth& health = workers_[i]->health();
+    if (health.failed) {
+      reasons += fmt::format("worker {}: failed\n", i);
+    } else if (!health.broker_up) {
+      reasons += fmt::format("worker {}: no broker connection\n", i);
+    } else if (!health.joined) {
+      reasons += fmt::format("worker {}: joining the consumer group\n", i);
+    }
+  }
+  if (reasons.empty()) return {.body = "ready\n"};
+  return {.status = 503, .body = "not ready\n" + reasons};
+}
+
+HttpResponse Daemon::liveness() const {
+  if (!started_) return {.body = "alive\n"};
+  const std::int64_t now = steady_ms();
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    const std::int64_t last = workers_[i]->last_turn_ms();
+    if (last != 0 && now - last > std::chrono::milliseconds(kTurnMax).count()) {
+      return {.status = 503, .body = fmt::format("worker {} hangs\n", i)};
+    }
+  }
+  return {.body = "alive\n"};
+}
+
+}  // namespace tocsin

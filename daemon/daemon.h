@@ -1,0 +1,63 @@
+// The process of `tocsin run`: everything that is started, in order, and torn down in the opposite one.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "daemon/config.h"
+#include "daemon/metrics/registry.h"
+#include "daemon/pipeline.h"
+#include "daemon/sink/http_server.h"
+#include "daemon/worker.h"
+
+namespace tocsin {
+
+// What `tocsin` calls itself in logs and metrics.
+std::string_view version();
+
+class Daemon {
+ public:
+  // How long the whole of `stop` may take before the process is ended by force.
+  static constexpr std::chrono::seconds kStopLimit{10};
+
+  // `config` and `policy` must outlive the daemon.
+  Daemon(const Config& config, std::shared_ptr<const Policy> policy);
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+  ~Daemon();
+
+  // False, with the reason logged, when something cannot be started.
+  bool start();
+  // Blocks until SIGINT or SIGTERM, or until a worker has failed.
+  void wait();
+  // Drains, commits, leaves the group.  True: nothing is left undone.
+  bool stop();
+
+  [[nodiscard]] std::uint16_t http_port() const { return http_->port(); }
+
+  // Signals are waited for, not handled: to be called before any thread is started.
+  static void block_signals();
+
+ private:
+  bool start_workers();
+  bool start_http();
+  void publish_policy();
+  [[nodiscard]] HttpResponse readiness() const;
+  [[nodiscard]] HttpResponse liveness() const;
+
+  const Config& config_;
+  std::shared_ptr<const Policy> policy_;
+  metrics::Registry registry_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::unique_ptr<HttpServer> http_;
+  std::vector<std::jthread> threads_;  // by worker
+  std::atomic<bool> started_{false};  // from then until `stop` has joined them, `workers_` does not change
+  std::atomic<bool> worker_failed_{false};
+  std::atomic<bool> clean_{true};
+  bool stopped_ = false;
+};
+
+}  // namespace tocsin

@@ -1,0 +1,82 @@
+#include "daemon/finding.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <array>
+#include <utility>
+
+namespace tocsin {
+namespace {
+
+constexpr std::array<std::string_view, kSeverityCount> kSeverities = {"info", "low", "medium",
+                                                                      "high", "critical"};
+constexpr std::array<std::string_view, kCategoryCount> kCategories = {
+    "prompt_injection", "jailbreak",        "prompt_leak",       "exfiltration",   "secret",
+    "pii",              "shell_command",    "code_execution",    "sql",            "ssrf",
+    "path_traversal",   "unsafe_tool",      "undeclared_tool",   "tool_poisoning", "resource_abuse",
+    "output_policy",    "guardrail_failure", "regression",
+};
+
+}  // namespace
+
+std::span<const std::string_view> severity_names() { return kSeverities; }
+std::string_view name_of(Severity severity) { return kSeverities[std::to_underlying(severity)]; }
+std::span<const std::string_view> category_names() { return kCategories; }
+std::string_view name_of(Category category) { return kCategories[std::to_underlying(category)]; }
+
+std::string format_time(EventTime time) {
+  using namespace std::chrono;
+  const auto day = floor<days>(time);
+  const year_month_day date{day};
+  const hh_mm_ss clock{time - day};
+  const std::int64_t micros = clock.subseconds().count();
+  std::string out = fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", static_cast<int>(date.year()),
+                                static_cast<unsigned>(date.month()),
+                                static_cast<unsigned>(date.day()), clock.hours().count(),
+                                clock.minutes().count(), clock.seconds().count());
+  if (micros % 1000 != 0) {
+    out += fmt::format(".{:06}", micros);
+  } else if (micros != 0) {
+    out += fmt::format(".{:03}", micros / 1000);
+  }
+  return out + 'Z';
+}
+
+std::string to_json(const Finding& finding) {
+  using Json = nlohmann::ordered_json;
+  Json evidence = Json::array();
+  for (const Evidence& item : finding.evidence) {
+    Json entry = {{"field", item.field}, {"excerpt", item.excerpt}, {"hash", item.hash}};
+    if (item.origin) {
+      entry["origin"] = {{"event_id", item.origin->event_id}, {"seq", item.origin->seq}};
+      if (!item.origin->tool.empty()) entry["origin"]["tool"] = item.origin->tool;
+    }
+    evidence.push_back(std::move(entry));
+  }
+  Json json = {
+      {"finding_id", finding.finding_id},
+      {"time", format_time(finding.time)},
+      {"detected_at", format_time(finding.detected_at)},
+      {"system", finding.system},
+      {"session_id", finding.session_id},
+      {"event_id", finding.event_id},
+      {"seq", finding.seq},
+      {"type", name_of(finding.type)},
+  };
+  if (!finding.tool.empty()) json["tool"] = finding.tool;
+  json["rule"] = finding.rule;
+  json["detector"] = finding.detector;
+  json["severity"] = name_of(finding.severity);
+  json["category"] = name_of(finding.category);
+  json["title"] = finding.title;
+  json["tags"] = finding.tags;
+  json["evidence"] = std::move(evidence);
+  json["exception"] = nullptr;
+  json["owner"] = finding.owner.empty() ? Json(nullptr) : Json(finding.owner);
+  json["source"] = {
+      {"topic", finding.topic}, {"partition", finding.partition}, {"offset", finding.offset}};
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace tocsin

@@ -1,0 +1,99 @@
+// What tocsin says: a finding, and the rule that said it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/event.h"
+
+namespace tocsin {
+
+// What it asks of a person: critical and high page, medium is a ticket, the rest is context.
+enum class Severity : std::uint8_t { kInfo, kLow, kMedium, kHigh, kCritical };
+inline constexpr std::size_t kSeverityCount = 5;
+std::span<const std::string_view> severity_names();
+std::string_view name_of(Severity severity);
+
+enum class Category : std::uint8_t {
+  kPromptInjection,
+  kJailbreak,
+  kPromptLeak,
+  kExfiltration,
+  kSecret,
+  kPii,
+  kShellCommand,
+  kCodeExecution,
+  kSql,
+  kSsrf,
+  kPathTraversal,
+  kUnsafeTool,
+  kUndeclaredTool,
+  kToolPoisoning,
+  kResourceAbuse,
+  kOutputPolicy,
+  kGuardrailFailure,
+  kRegression,
+};
+inline constexpr std::size_t kCategoryCount = 18;
+std::span<const std::string_view> category_names();
+std::string_view name_of(Category category);
+
+// One thing that can be found, whoever finds it: a rule of a pack or one of a detector's.
+struct RuleInfo {
+  std::string id;        // "shell.download-and-run"; unique in a policy
+  std::string detector;  // "rules" for packs, else the detector's id
+  std::string title;
+  Severity severity = Severity::kMedium;
+  Category category = Category::kUnsafeTool;
+  std::vector<std::string> tags;
+};
+
+// An earlier event that led to this finding.
+struct Origin {
+  std::string event_id;
+  std::uint64_t seq = 0;
+  std::string tool;
+};
+
+// Why.  `excerpt` is masked and `hash` keyed (redact.h) before either leaves the pipeline.
+struct Evidence {
+  std::string field;  // "tool.arguments.to"
+  std::string excerpt;
+  std::string hash;
+  std::optional<Origin> origin;
+};
+
+struct Finding {
+  std::string finding_id;  // 32 hex digits, from the event and the rule alone
+  EventTime time{};        // the event's
+  EventTime detected_at{};
+  std::string system;
+  std::string session_id;
+  std::string event_id;
+  std::uint64_t seq = 0;
+  EventType type = EventType::kToolCall;
+  std::string tool;
+  std::string rule;
+  std::string detector;
+  Severity severity = Severity::kMedium;
+  Category category = Category::kUnsafeTool;
+  std::string title;
+  std::vector<std::string> tags;
+  std::vector<Evidence> evidence;
+  std::string owner;  // empty: nobody declared one
+  std::string topic;
+  std::int32_t partition = 0;
+  std::int64_t offset = 0;
+};
+
+// One line, as contracts.md section 2 has it, valid UTF-8, without a newline.
+std::string to_json(const Finding& finding);
+
+// "2026-11-23T08:15:30.123Z"; microseconds only where there are any.
+std::string format_time(EventTime time);
+
+}  // namespace tocsin

@@ -1,0 +1,325 @@
+#include "daemon/pipeline.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <ranges>
+
+#include "daemon/text.h"
+
+namespace tocsin {
+namespace {
+
+constexpr std::size_t kFindingIdDigits = 32;
+constexpr std::size_t kDescribedToolsMax = 256;  // a session
+constexpr std::size_t kInferredToolsMax = 4096;  // names whose inferred effect is remembered, a worker
+constexpr std::size_t kIdBytesMax = 512;         // of an id copied into a finding
+constexpr double kCoverageDecay = 0.999;         // coverage speaks of the last thousand calls or so
+
+std::string bounded(std::string_view text) {
+  return std::string(text.substr(0, cut_at_character(text, kIdBytesMax)));
+}
+
+double seconds_between(EventTime from, EventTime to) {
+  return std::chrono::duration<double>(to - from).count();
+}
+
+}  // namespace
+
+// Turns what a rule or detector reports into drafts, masking evidence while the event's text is at hand.
+class Pipeline::DraftReporter final : public Reporter {
+ public:
+  DraftReporter(Pipeline& pipeline, std::size_t first_rule)
+      : pipeline_(pipeline), first_rule_(first_rule) {}
+
+  void report(std::size_t rule, std::span<const EvidenceView> evidence) override {
+    const std::size_t index = first_rule_ + rule;
+    const RuleInfo& info = pipeline_.snapshot_.policy->reportable()[index];
+    // One finding an event and rule id: the id of the finding says so.
+    const bool said = std::ranges::any_of(pipeline_.drafts_, [&](const Draft& draft) {
+      return pipeline_.snapshot_.policy->reportable()[draft.reportable].id == info.id;
+    });
+    if (said) return;
+    Draft& draft = pipeline_.drafts_.emplace_back();
+    draft.reportable = index;
+    for (const EvidenceView& item : evidence) {
+      draft.evidence.push_back(
+          {.field = printable(item.field),
+           .excerpt = pipeline_.redactor_->excerpt(item.text, info.category),
+           .hash = pipeline_.redactor_->hash(item.text),
+           .origin = item.origin == nullptr ? std::nullopt : std::optional(*item.origin)});
+    }
+  }
+
+ private:
+  Pipeline& pipeline_;
+  std::size_t first_rule_;
+};
+
+Pipeline::Pipeline(PolicySnapshot snapshot, PipelineOptions options,
+                   std::shared_ptr<const Redactor> redactor, metrics::Registry& registry)
+    : snapshot_(std::move(snapshot)),
+      options_(std::move(options)),
+      redactor_(std::move(redactor)),
+      registry_(registry),
+      shard_(registry.make_shard()),
+      decoder_(options_.decode),
+      coverage_(snapshot_.metrics->systems()) {
+  constexpr std::string_view kEvicted = "tocsin_sessions_evicted_total";
+  constexpr std::string_view kEvictedHelp =
+      "Sessions forgotten: `idle` ended, `memory` lost their state to the bound.";
+  replayed_events_ = registry.counter("tocsin_events_replayed_total",
+                                      "Events read again to rebuild session state.");
+  expired_sessions_ = registry.counter(kEvicted, kEvictedHelp, {{"reason", "idle"}});
+  evicted_sessions_ = registry.counter(kEvicted, kEvictedHelp, {{"reason", "memory"}});
+  live_sessions_ = registry.gauge("tocsin_sessions_live", "Sessions remembered.");
+  state_bytes_ = registry.gauge("tocsin_state_bytes", "Memory held by session state.");
+  for (std::size_t i = 0; i < snapshot_.metrics->systems(); ++i) {
+    shard_.set_ratio(snapshot_.metrics->system(i).content_coverage, 0, 0);
+  }
+  for (std::size_t i = 0; i < snapshot_.policy->reportable().size(); ++i) {
+    shard_.set(snapshot_.metrics->last_match(i), 0);
+  }
+  publish_gauges();
+}
+
+void Pipeline::run(std::span<const Record> batch, PipelineOutput& output) {
+  for (const Record& record : batch) {
+    process(record, partition_of(record.source), output);
+    keep_within_memory();
+  }
+  publish_gauges();
+}
+
+void Pipeline::process(const Record& record, Partition& partition, PipelineOutput& output) {
+  const auto decoded = decoder_.decode(record.payload, record.source);
+  if (!decoded) {
+    if (record.replayed) return;
+    ++rejected_;
+    shard_.add(partition.metrics.rejected[static_cast<std::size_t>(decoded.error())]);
+    output.on_rejected(record, decoded.error());
+    return;
+  }
+  const Event& event = **decoded;
+  if (!record.replayed && decoder_.repaired()) shard_.add(partition.metrics.repaired);
+
+  drafts_.clear();
+  EventContext context;
+  std::size_t system = 0;
+  if (event.session_id.empty()) {  // a control event: about a system, not of a session
+    system = snapshot_.policy->system_index(event.system);
+  } else {
+    Session& session = find_session(event, record.source.offset, partition);
+    system = session.system_index;
+    if (system < snapshot_.policy->systems().size()) {
+      context.profile = &snapshot_.policy->systems()[system];
+    }
+    context.seq = event.seq.value_or(session.arrivals);
+    context.tool = tool_context(event, context.profile, session);
+    detect(event, context, session);
+    partition.sessions.update_bytes(session);
+  }
+  if (record.replayed) {
+    shard_.add(replayed_events_);
+    return;
+  }
+  count(event, context, system);
+  finish(record, event, context, system, output);
+}
+
+Session& Pipeline::find_session(const Event& event, std::int64_t offset, Partition& partition) {
+  Session& session = partition.sessions.touch(event, offset);
+  if (session.arrivals == 1) {
+    session.system_index = snapshot_.policy->system_index(event.system);
+    for (const Policy::LoadedDetector& loaded : snapshot_.policy->detectors()) {
+      session.states.push_back(loaded.detector->new_state());
+    }
+  }
+  return session;
+}
+
+ToolContext Pipeline::tool_context(const Event& event, const SystemProfile* profile,
+                                   const Session& session) {
+  if (event.type != EventType::kToolCall && event.type != EventType::kToolResult) return {};
+  ToolContext tool;
+  if (profile != nullptr) tool.declared = profile->tool(event.tool.name);
+  if (tool.declared != nullptr) {
+    tool.effect = tool.declared->effect;
+    tool.inferred = false;
+    return tool;
+  }
+  tool.effect = inferred_effect(event.tool.name);
+  if (!session.described.empty()) {
+    const auto found = std::ranges::find(session.described, hash64(event.tool.name),
+                                         &std::pair<std::uint64_t, Effect>::first);
+    if (found != session.described.end()) tool.effect = found->second;
+  }
+  return tool;
+}
+
+Effect Pipeline::inferred_effect(std::string_view tool) {
+  const std::uint64_t hash = hash64(tool);
+  if (const auto found = inferred_.find(hash); found != inferred_.end()) return found->second;
+  if (inferred_.size() >= kInferredToolsMax) inferred_.clear();
+  return inferred_.emplace(hash, infer_effect(tool)).first->second;
+}
+
+void Pipeline::learn_definitions(const Event& event, Session& session) {
+  for (const ToolDefinition& tool : event.tools) {
+    const Effect effect = infer_effect(tool.name, tool.description);
+    if (effect == inferred_effect(tool.name)) continue;
+    if (session.described.size() >= kDescribedToolsMax) return;
+    session.described.emplace_back(hash64(tool.name), effect);
+  }
+}
+
+void Pipeline::detect(const Event& event, const EventContext& context, Session& session) {
+  if (event.type == EventType::kToolDefinitions) learn_definitions(event, session);
+  DraftReporter rules(*this, 0);
+  snapshot_.policy->rules().evaluate(event, rule_scratch_, rules);
+  const auto detectors = snapshot_.policy->detectors();
+  for (std::size_t i = 0; i < detectors.size(); ++i) {
+    DraftReporter reporter(*this, detectors[i].first_rule);
+    detectors[i].detector->on_event(event, context, *session.states[i], reporter);
+  }
+}
+
+void Pipeline::count(const Event& event, const EventContext& context, std::size_t system) {
+  const PolicyMetrics::System& ids = snapshot_.metrics->system(system);
+  ++events_;
+  shard_.add(ids.events[static_cast<std::size_t>(event.type)]);
+
+  Severity worst = Severity::kInfo;
+  for (const Draft& draft : drafts_) {
+    worst = std::max(worst, snapshot_.policy->reportable()[draft.reportable].severity);
+  }
+  if (event.type == EventType::kModelOutput) {
+    shard_.add(ids.outputs);
+    if (worst >= Severity::kMedium) shard_.add(ids.violating_outputs);
+  }
+  if (event.type == EventType::kToolCall) {
+    const PolicyMetrics::ToolIds& tool =
+        context.tool.declared != nullptr
+            ? ids.declared_tools.at(context.tool.declared)
+            : ids.undeclared_tools[static_cast<std::size_t>(context.tool.effect)];
+    shard_.add(tool.calls);
+    if (worst >= Severity::kHigh) shard_.add(tool.unsafe_calls);
+    Coverage& coverage = coverage_[system];
+    coverage.calls = coverage.calls * kCoverageDecay + 1;
+    coverage.seen = coverage.seen * kCoverageDecay + (event.tool.has_arguments ? 1 : 0);
+  }
+}
+
+void Pipeline::finish(const Record& record, const Event& event, const EventContext& context,
+                      std::size_t system, PipelineOutput& output) {
+  const PolicyMetrics::System& ids = snapshot_.metrics->system(system);
+  for (Draft& draft : drafts_) {
+    Finding finding = make_finding(event, context, draft);
+    finding.topic = bounded(record.source.topic);
+    finding.partition = record.source.partition;
+    finding.offset = record.source.offset;
+    shard_.add(ids.findings[draft.reportable]);
+    shard_.set(snapshot_.metrics->last_match(draft.reportable),
+               seconds_between(EventTime{}, event.time));
+    if (options_.now) {
+      // A producer's clock may run ahead of ours; that is no negative delay.
+      shard_.observe(ids.detection_seconds[static_cast<std::size_t>(finding.severity)],
+                     std::max(0.0, seconds_between(finding.time, finding.detected_at)));
+    }
+    output.on_finding(finding);
+  }
+}
+
+Finding Pipeline::make_finding(const Event& event, const EventContext& context,
+                               Draft& draft) const {
+  const RuleInfo& rule = snapshot_.policy->reportable()[draft.reportable];
+  // Everything that names the event, not its id alone: whoever chooses an event's id must not be able to make a
+  // later finding look like a duplicate of an earlier one.
+  const std::string identity =
+      fmt::format("{}\n{}\n{}\n{}\n{}", event.system, event.session_id, event.event_id,
+                  event.seq ? std::to_string(*event.seq) : "", rule.id);
+  Finding finding;
+  finding.finding_id = sha256_hex(identity).substr(0, kFindingIdDigits);
+  finding.time = event.time;
+  finding.detected_at = options_.now ? options_.now() : event.time;
+  finding.system = bounded(event.system);
+  finding.session_id = bounded(event.session_id);
+  finding.event_id = bounded(event.event_id);
+  finding.seq = context.seq;
+  finding.type = event.type;
+  finding.tool = bounded(event.tool.name);
+  finding.rule = rule.id;
+  finding.detector = rule.detector;
+  finding.severity = rule.severity;
+  finding.category = rule.category;
+  finding.title = rule.title;
+  finding.tags = rule.tags;
+  finding.evidence = std::move(draft.evidence);
+  if (context.profile != nullptr) finding.owner = context.profile->owner.name;
+  return finding;
+}
+
+Pipeline::Partition& Pipeline::partition_of(const SourcePosition& source) {
+  if (last_partition_ != nullptr && last_partition_->number == source.partition &&
+      last_partition_->topic == source.topic) {
+    return *last_partition_;
+  }
+  auto key = std::make_pair(std::string(source.topic), source.partition);
+  auto found = partitions_.find(key);
+  if (found == partitions_.end()) {
+    const std::string& label = options_.topic_label.empty() ? key.first : options_.topic_label;
+    auto made = std::make_unique<Partition>(
+        Partition{.topic = key.first,
+                  .number = key.second,
+                  .metrics = TopicMetrics(registry_, label),
+                  .sessions = SessionTable(options_.sessions.idle)});
+    found = partitions_.emplace(std::move(key), std::move(made)).first;
+  }
+  last_partition_ = found->second.get();
+  return *last_partition_;
+}
+
+void Pipeline::forget_partition(std::string_view topic, std::int32_t partition) {
+  last_partition_ = nullptr;
+  partitions_.erase({std::string(topic), partition});
+  publish_gauges();
+}
+
+std::optional<std::int64_t> Pipeline::rewind_offset(std::string_view topic,
+                                                    std::int32_t partition) const {
+  const auto found = partitions_.find(std::make_pair(std::string(topic), partition));
+  if (found == partitions_.end()) return std::nullopt;
+  return found->second->sessions.oldest_offset();
+}
+
+void Pipeline::keep_within_memory() {
+  const auto bytes_of = [](const auto& entry) { return entry.second->sessions.bytes(); };
+  std::size_t total = 0;
+  for (const auto& entry : partitions_) total += bytes_of(entry);
+  while (total > options_.sessions.bytes_max) {
+    // From the largest partition: it is the one that grew.
+    SessionTable& largest = std::ranges::max_element(partitions_, {}, bytes_of)->second->sessions;
+    const std::size_t before = largest.bytes();
+    if (!largest.evict_oldest()) return;
+    shard_.add(evicted_sessions_);
+    total -= before - largest.bytes();
+  }
+}
+
+void Pipeline::publish_gauges() {
+  std::size_t sessions = 0;
+  std::size_t bytes = 0;
+  for (auto& [key, partition] : partitions_) {
+    sessions += partition->sessions.size();
+    bytes += partition->sessions.bytes();
+    shard_.add(expired_sessions_, partition->sessions.take_expired());
+  }
+  shard_.set(live_sessions_, static_cast<double>(sessions));
+  shard_.set(state_bytes_, static_cast<double>(bytes));
+  for (std::size_t i = 0; i < coverage_.size(); ++i) {
+    shard_.set_ratio(snapshot_.metrics->system(i).content_coverage, coverage_[i].seen,
+                     coverage_[i].calls);
+  }
+}
+
+}  // namespace tocsin

@@ -1,0 +1,135 @@
+// One batch of records through every stage.  Read this first.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "daemon/decode/native.h"
+#include "daemon/event.h"
+#include "daemon/finding.h"
+#include "daemon/metrics/policy_metrics.h"
+#include "daemon/metrics/registry.h"
+#include "daemon/policy.h"
+#include "daemon/redact.h"
+#include "daemon/session/session_table.h"
+
+namespace tocsin {
+
+// One record as it came, owned by the caller for the duration of `Pipeline::run`.
+struct Record {
+  std::string_view payload;
+  SourcePosition source;
+  // Read before, by this process or another, and read again to rebuild session state: changes state, says nothing.
+  bool replayed = false;
+};
+
+// Where the pipeline's results go.  Called in record order, from within `run`.
+class PipelineOutput {
+ public:
+  virtual void on_finding(const Finding& finding) = 0;
+  virtual void on_rejected(const Record& record, Reject reason) = 0;
+
+ protected:
+  ~PipelineOutput() = default;
+};
+
+// What a policy needs at run time; shared by all workers.
+struct PolicySnapshot {
+  std::shared_ptr<const Policy> policy;
+  std::shared_ptr<const PolicyMetrics> metrics;
+};
+
+struct PipelineOptions {
+  DecodeLimits decode;
+  SessionLimits sessions;
+  // The time of detection; empty: the event's own, for replays of recorded traffic.
+  std::function<EventTime()> now;
+  // Label value that stands for every topic; empty: the topic itself.  (A file's name is not a bounded label.)
+  std::string topic_label;
+};
+
+// decode -> session -> detect -> finding, for one worker.  Not thread-safe; shares nothing but immutable parts.
+class Pipeline {
+ public:
+  Pipeline(PolicySnapshot snapshot, PipelineOptions options, std::shared_ptr<const Redactor> redactor,
+           metrics::Registry& registry);
+
+  void run(std::span<const Record> batch, PipelineOutput& output);
+
+  // The state of a partition that is no longer this worker's.
+  void forget_partition(std::string_view topic, std::int32_t partition);
+  // Where reading must start to rebuild the partition's state; nothing: it has none.
+  [[nodiscard]] std::optional<std::int64_t> rewind_offset(std::string_view topic,
+                                                          std::int32_t partition) const;
+
+  [[nodiscard]] std::uint64_t events() const { return events_; }
+  [[nodiscard]] std::uint64_t rejected() const { return rejected_; }
+
+ private:
+  // A finding before it is written out: which rule, and its masked evidence.
+  struct Draft {
+    std::size_t reportable = 0;
+    std::vector<Evidence> evidence;
+  };
+  class DraftReporter;
+  struct Partition {
+    std::string topic;
+    std::int32_t number = 0;
+    TopicMetrics metrics;
+    SessionTable sessions;
+  };
+  struct Coverage {
+    double seen = 0;
+    double calls = 0;
+  };
+
+  void process(const Record& record, Partition& partition, PipelineOutput& output);
+  Session& find_session(const Event& event, std::int64_t offset, Partition& partition);
+  ToolContext tool_context(const Event& event, const SystemProfile* profile,
+                           const Session& session);
+  void detect(const Event& event, const EventContext& context, Session& session);
+  void learn_definitions(const Event& event, Session& session);
+  void count(const Event& event, const EventContext& context, std::size_t system);
+  void finish(const Record& record, const Event& event, const EventContext& context,
+              std::size_t system, PipelineOutput& output);
+  Finding make_finding(const Event& event, const EventContext& context, Draft& draft) const;
+  Effect inferred_effect(std::string_view tool);
+  Partition& partition_of(const SourcePosition& source);
+  void keep_within_memory();
+  void publish_gauges();
+
+  PolicySnapshot snapshot_;
+  PipelineOptions options_;
+  std::shared_ptr<const Redactor> redactor_;
+  metrics::Registry& registry_;
+  metrics::Shard& shard_;
+  NativeDecoder decoder_;
+  RuleSet::Scratch rule_scratch_;
+  std::vector<Draft> drafts_;  // of the event in hand
+  std::map<std::pair<std::string, std::int32_t>, std::unique_ptr<Partition>, std::less<>>
+      partitions_;
+  Partition* last_partition_ = nullptr;
+  std::unordered_map<std::uint64_t, Effect> inferred_;  // by hash of the tool's name
+  std::vector<Coverage> coverage_;                      // by system
+  std::uint64_t events_ = 0;
+  std::uint64_t rejected_ = 0;
+
+  metrics::CounterId replayed_events_;
+  metrics::CounterId expired_sessions_;
+  metrics::CounterId evicted_sessions_;
+  metrics::GaugeId live_sessions_;
+  metrics::GaugeId state_bytes_;
+};
+
+}  // namespace tocsin

@@ -1,0 +1,148 @@
+#include "daemon/policy.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <set>
+#include <system_error>
+#include <utility>
+
+#include "daemon/redact.h"
+#include "detectors/rules/pack.h"
+
+namespace tocsin {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The YAML files behind a list of files and directories, each directory's in name order.
+std::vector<fs::path> yaml_files(const std::vector<fs::path>& paths, Diagnostics& diagnostics) {
+  std::vector<fs::path> files;
+  for (const fs::path& path : paths) {
+    std::error_code error;
+    if (!fs::is_directory(path, error)) {
+      files.push_back(path);  // if it is not there, loading says so
+      continue;
+    }
+    std::vector<fs::path> inside;
+    for (fs::directory_iterator it(path, error), end; !error && it != end; it.increment(error)) {
+      const fs::path& file = it->path();
+      // Dot-files are editors' and Kubernetes' (`..data`): never rules.
+      const bool hidden = file.filename().string().starts_with('.');
+      if (!hidden && (file.extension() == ".yaml" || file.extension() == ".yml")) {
+        inside.push_back(file);
+      }
+    }
+    if (error) {
+      diagnostics.add({.file = path.string(),
+                       .excerpt = "",
+                       .message = fmt::format("cannot be listed: {}", error.message()),
+                       .hint = "check its permissions"});
+    }
+    std::ranges::sort(inside);
+    files.insert(files.end(), inside.begin(), inside.end());
+  }
+  return files;
+}
+
+// A misuse case that names a rule nobody has is a promise nobody keeps.
+void check_misuse_rules(const yaml::Node& root, const std::set<std::string_view>& known,
+                        Diagnostics& diagnostics) {
+  const yaml::Node* cases = root.find("misuse_cases");
+  if (cases == nullptr) return;
+  const std::vector<std::string_view> words(known.begin(), known.end());
+  for (const yaml::Node& misuse : cases->items) {
+    const yaml::Node* rules = misuse.find("rules");
+    if (rules == nullptr) continue;
+    for (const yaml::Node& rule : rules->items) {
+      if (known.contains(rule.scalar)) continue;
+      const std::string_view near = nearest(rule.scalar, words);
+      yaml::error_at(rule, fmt::format("no rule or detector reports `{}`", rule.scalar),
+                     near.empty() ? "`tocsin check` lists what is loaded"
+                                  : fmt::format("did you mean `{}`?", near),
+                     diagnostics);
+    }
+  }
+}
+
+}  // namespace
+
+void Policy::load_detectors(const yaml::Node* options, Diagnostics& diagnostics) {
+  yaml::ReadContext context{.diagnostics = diagnostics,
+                            .override_value = {},
+                            .override_name_prefix = {},
+                            .override_documents = {}};
+  yaml::MapReader all(options, "detectors", context);
+  for (const DetectorSpec* spec : detector_specs()) {
+    yaml::MapReader reader = all.map(spec->id);
+    bool enabled = true;
+    reader.boolean("enabled", &enabled);
+    auto detector = spec->make(reader);
+    reader.finish();
+    if (!enabled) continue;
+    detectors_.push_back({.spec = spec,
+                          .detector = std::move(detector),
+                          .first_rule = reportable_.size()});
+    for (const DetectorRule& rule : spec->rules) {
+      reportable_.push_back({.id = std::string(rule.id),
+                             .detector = std::string(spec->id),
+                             .title = std::string(rule.title),
+                             .severity = rule.severity,
+                             .category = rule.category,
+                             .tags = {rule.tags.begin(), rule.tags.end()}});
+    }
+  }
+  all.finish();
+}
+
+std::shared_ptr<const Policy> Policy::load(const PolicySources& sources,
+                                           Diagnostics& diagnostics) {
+  const std::shared_ptr<Policy> policy(new Policy);
+  std::string digests;
+  const auto load_file = [&](const fs::path& file) {
+    auto document = yaml::load(file, diagnostics);
+    // The file's name, not its path: the same ConfigMap mounted elsewhere is the same policy.
+    if (document) {
+      digests += fmt::format("{} {}\n", file.filename().string(), sha256_hex(document->source->text));
+    }
+    return document;
+  };
+
+  std::vector<Rule> rules;
+  for (const fs::path& file : yaml_files(sources.packs, diagnostics)) {
+    if (const auto document = load_file(file)) read_pack(*document, rules, diagnostics);
+  }
+  for (const Rule& rule : rules) policy->reportable_.push_back(rule.info);
+  policy->load_detectors(sources.detector_options, diagnostics);
+
+  std::set<std::string_view> known;
+  for (const RuleInfo& info : policy->reportable_) known.insert(info.id);
+  for (const fs::path& file : yaml_files(sources.systems, diagnostics)) {
+    const auto document = load_file(file);
+    if (!document) continue;
+    auto profile = read_system_profile(*document, sources.owner_needed, diagnostics);
+    if (!profile) continue;
+    check_misuse_rules(*document->root, known, diagnostics);
+    const auto [at, inserted] =
+        policy->system_index_.emplace(profile->system, policy->systems_.size());
+    if (!inserted) {
+      const yaml::Node* node = document->root->find("system");
+      yaml::error_at(*node, fmt::format("the system `{}` has a profile already", profile->system),
+                     "one profile a system", diagnostics);
+      continue;
+    }
+    policy->systems_.push_back(std::move(*profile));
+  }
+  if (diagnostics.has_errors()) return nullptr;
+  policy->rules_ = std::make_unique<RuleSet>(std::move(rules));
+  policy->sha256_ = sha256_hex(digests);
+  return policy;
+}
+
+std::size_t Policy::system_index(std::string_view name) const {
+  const auto found = system_index_.find(name);
+  return found == system_index_.end() ? systems_.size() : found->second;
+}
+
+}  // namespace tocsin

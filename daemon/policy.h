@@ -1,0 +1,64 @@
+// A policy: the rules, detectors and system profiles in force, loaded together and immutable.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/diagnostics.h"
+#include "daemon/finding.h"
+#include "daemon/profile/system_profile.h"
+#include "daemon/yaml/document.h"
+#include "detectors/detector.h"
+#include "detectors/rules/rule_set.h"
+
+namespace tocsin {
+
+struct PolicySources {
+  // Files, or directories whose *.yaml and *.yml are read in name order.
+  std::vector<std::filesystem::path> packs;
+  std::vector<std::filesystem::path> systems;
+  bool owner_needed = true;  // every profile names its owner; only replay may do without
+  const yaml::Node* detector_options = nullptr;  // the `detectors:` map of the configuration
+};
+
+class Policy {
+ public:
+  struct LoadedDetector {
+    const DetectorSpec* spec = nullptr;
+    std::unique_ptr<const Detector> detector;
+    std::size_t first_rule = 0;  // where its rules start in `reportable`
+  };
+
+  // Null when anything is wrong; `diagnostics` then has every error of every file.
+  static std::shared_ptr<const Policy> load(const PolicySources& sources, Diagnostics& diagnostics);
+
+  [[nodiscard]] const RuleSet& rules() const { return *rules_; }
+  [[nodiscard]] std::span<const LoadedDetector> detectors() const { return detectors_; }
+  // Everything that can be found: the packs' rules in the order of `rules().rules()`, then each detector's.
+  [[nodiscard]] std::span<const RuleInfo> reportable() const { return reportable_; }
+  [[nodiscard]] std::span<const SystemProfile> systems() const { return systems_; }
+  // The position in `systems()`; its size for a system nobody profiled.
+  [[nodiscard]] std::size_t system_index(std::string_view name) const;
+  // Of all files read, with their names: two processes with equal digests apply the same policy.
+  [[nodiscard]] const std::string& sha256() const { return sha256_; }
+
+ private:
+  Policy() = default;
+  void load_detectors(const yaml::Node* options, Diagnostics& diagnostics);
+
+  std::unique_ptr<const RuleSet> rules_;
+  std::vector<LoadedDetector> detectors_;
+  std::vector<RuleInfo> reportable_;
+  std::vector<SystemProfile> systems_;
+  std::map<std::string, std::size_t, std::less<>> system_index_;
+  std::string sha256_;
+};
+
+}  // namespace tocsin

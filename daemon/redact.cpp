@@ -1,0 +1,163 @@
+#include "daemon/redact.h"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <ranges>
+#include <span>
+#include <vector>
+
+#include "daemon/check.h"
+#include "daemon/text.h"
+
+namespace tocsin {
+namespace {
+
+constexpr std::size_t kTokenLengthMin = 8;     // letters and digits mixed: an id or a key
+constexpr std::size_t kWordLengthMax = 24;     // longer "words" are not words
+constexpr std::size_t kDigitRunMax = 3;        // longer runs are numbers of something
+constexpr std::size_t kSecretPrefixBytes = 4;  // names the kind of token ("ghp_"), not the token
+constexpr std::size_t kSecretPrefixFrom = 20;  // shorter secrets show one character
+
+constexpr std::string_view kIntroducesSecret[] = {"password", "passwd", "pwd",    "token",
+                                                  "secret",   "key",    "bearer", "authorization",
+                                                  "pass",     "auth",   "apikey", "credential"};
+
+bool is_word_byte(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return (byte >= '0' && byte <= '9') || ((byte | 0x20U) >= 'a' && (byte | 0x20U) <= 'z') ||
+         byte == '_' || byte >= 0x80;
+}
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// A run of word bytes, or of what stands between words.
+struct Run {
+  std::string_view text;
+  bool word = false;
+  bool masked = false;
+};
+
+std::vector<Run> split(std::string_view text) {
+  std::vector<Run> runs;
+  for (std::size_t begin = 0; begin < text.size();) {
+    std::size_t end = begin + 1;
+    const bool word = is_word_byte(text[begin]);
+    while (end < text.size() && is_word_byte(text[end]) == word) ++end;
+    runs.push_back({.text = text.substr(begin, end - begin), .word = word, .masked = false});
+    begin = end;
+  }
+  return runs;
+}
+
+bool looks_like_identifier(std::string_view word) {
+  const auto digits = static_cast<std::size_t>(std::ranges::count_if(word, is_digit));
+  if (word.size() > kWordLengthMax) return true;
+  if (digits == word.size()) return digits > kDigitRunMax;
+  return digits > 0 && word.size() >= kTokenLengthMin;
+}
+
+bool all_digits(std::string_view word) { return std::ranges::all_of(word, is_digit); }
+
+// Marks what must not be shown.  Looks at neighbours: an address is two words and an @, a card four short numbers.
+void mask_identifiers(std::vector<Run>& runs) {
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    Run& run = runs[i];
+    if (!run.word) continue;
+    if (looks_like_identifier(run.text)) run.masked = true;
+    if (i + 2 >= runs.size()) continue;
+    const std::string_view between = runs[i + 1].text;
+    Run& next = runs[i + 2];
+    if (between.find('@') != std::string_view::npos) {
+      // The local part may have dots and pluses: everything back to white space belongs to it.
+      for (std::size_t j = i + 1; j-- > 0 && runs[j].text.find_first_of(" \t\r\n\"'<(") ==
+                                               std::string_view::npos;) {
+        runs[j].masked = runs[j].masked || runs[j].word;
+      }
+      next.masked = true;
+    }
+    const bool joined = between == "-" || between == " " || between == "/";
+    if (joined && all_digits(run.text) && all_digits(next.text)) run.masked = next.masked = true;
+    const std::string word = ascii_lower(run.text);
+    const bool introduces = std::ranges::any_of(
+        kIntroducesSecret, [&](std::string_view key) { return word.ends_with(key); });
+    if (introduces && between.find_first_of(":= ") != std::string_view::npos) next.masked = true;
+  }
+}
+
+std::string first_character(std::string_view text) {
+  return std::string(text.substr(0, first_code_point(text).length));
+}
+
+}  // namespace
+
+Redactor::Key Redactor::random_key() {
+  Key key{};
+  CHECK(RAND_bytes(key.data(), static_cast<int>(key.size())) == 1);
+  return key;
+}
+
+Redactor::Key Redactor::key_from_secret(std::string_view secret) {
+  Key key{};
+  unsigned size = 0;
+  CHECK(EVP_Digest(secret.data(), secret.size(), key.data(), &size, EVP_sha256(), nullptr) == 1);
+  CHECK(size == key.size());
+  return key;
+}
+
+std::string Redactor::excerpt(std::string_view text, Category category) const {
+  if (text.empty()) return {};
+  if (category == Category::kSecret || category == Category::kPii) {
+    const bool prefix = category == Category::kSecret && text.size() >= kSecretPrefixFrom;
+    const std::string_view shown =
+        text.substr(0, cut_at_character(text, prefix ? kSecretPrefixBytes : 0));
+    return fmt::format("{}… ({} bytes)",
+                       printable(shown.empty() ? first_character(text) : shown), text.size());
+  }
+  // Twice the bound: masking shortens.
+  std::vector<Run> runs = split(text.substr(0, cut_at_character(text, 2 * kExcerptBytesMax)));
+  mask_identifiers(runs);
+  std::string out;
+  for (const Run& run : runs) {
+    if (run.masked) {
+      out += first_character(run.text);
+      out += "…";
+    } else {
+      out += run.text;
+    }
+  }
+  if (text.size() > 2 * kExcerptBytesMax) out += "…";
+  return printable(out, kExcerptBytesMax);
+}
+
+std::string Redactor::hash(std::string_view text) const {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned size = 0;
+  CHECK(HMAC(EVP_sha256(), key_.data(), static_cast<int>(key_.size()),
+             // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): what OpenSSL takes
+             reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data(),
+             &size) != nullptr);
+  std::string out = "hmac-sha256:";
+  for (const unsigned byte : std::span(digest).first(size)) {
+    fmt::format_to(std::back_inserter(out), "{:02x}", byte);
+  }
+  return out;
+}
+
+std::string sha256_hex(std::string_view bytes) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned size = 0;
+  CHECK(EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr) == 1);
+  std::string out;
+  for (const unsigned byte : std::span(digest).first(size)) {
+    fmt::format_to(std::back_inserter(out), "{:02x}", byte);
+  }
+  return out;
+}
+
+}  // namespace tocsin

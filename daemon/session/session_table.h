@@ -1,0 +1,90 @@
+// What is remembered of sessions: bounded in bytes, expired by event time.
+//
+// One table a partition.  A session lives on one partition (its id is the record key), so its state is a function of
+// that partition's records alone, whichever worker or process holds it.  Not thread-safe: owned by a worker.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "daemon/event.h"
+#include "daemon/profile/effect.h"
+#include "detectors/detector.h"
+
+namespace tocsin {
+
+struct Session {
+  std::string key;  // system, NUL, session id
+  std::size_t system_index = 0;
+  std::uint64_t arrivals = 0;  // events seen; what stands in for a missing `seq`
+  std::vector<std::unique_ptr<DetectorState>> states;  // by detector
+  // Effects that a description changed from what the name alone says, by hash of the tool's name.
+  std::vector<std::pair<std::uint64_t, Effect>> described;
+
+  // Kept by the table.
+  EventTime last_time{};
+  EventTime watermark_at_touch{};
+  std::int64_t first_offset = 0;
+  std::size_t bytes = 0;
+};
+
+struct SessionLimits {
+  std::chrono::seconds idle{1800};              // in event time
+  std::size_t bytes_max = std::size_t{64} << 20;  // of one worker, all its partitions together
+};
+
+class SessionTable {
+ public:
+  explicit SessionTable(std::chrono::seconds idle) : idle_(idle) {}
+
+  // The session of the event, made or renewed when there is none or when the last one has been idle too long.  A
+  // session that falls silent is dropped once the partition's event time has moved on by `idle` since it was last
+  // touched: measured by what passed, not by comparing clocks, so late and out-of-order sessions keep their state.
+  // Pointers stay valid until the next `touch` or `evict_oldest`.
+  Session& touch(const Event& event, std::int64_t offset);
+
+  // To be called after the session's state changed.
+  void update_bytes(Session& session);
+
+  // Drops the session that was touched longest ago, never the latest one; false when there is no other.
+  bool evict_oldest();
+
+  [[nodiscard]] std::size_t size() const { return sessions_.size(); }
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
+  // How many sessions were dropped as idle since the last call.
+  std::uint64_t take_expired() { return std::exchange(expired_, 0); }
+  // Where reading must start again to rebuild this state: the first record of the oldest session.
+  [[nodiscard]] std::optional<std::int64_t> oldest_offset() const;
+
+ private:
+  using List = std::list<Session>;
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view key) const { return std::hash<std::string_view>{}(key); }
+  };
+
+  void drop(List::iterator session);
+  void drop_idle();
+
+  std::chrono::seconds idle_;
+  List sessions_;  // touched longest ago first
+  std::unordered_map<std::string_view, List::iterator, Hash, std::equal_to<>> index_;  // keys: Session::key
+  std::multiset<std::int64_t> first_offsets_;
+  EventTime watermark_ = EventTime::min();
+  std::size_t bytes_ = 0;
+  std::uint64_t expired_ = 0;
+  std::string key_;  // scratch
+};
+
+}  // namespace tocsin

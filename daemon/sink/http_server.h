@@ -1,0 +1,52 @@
+// One HTTP port: /metrics, /healthz, /readyz, /.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+struct mg_connection;
+struct mg_context;
+
+namespace tocsin {
+
+struct HttpResponse {
+  int status = 200;
+  std::string content_type = "text/plain; charset=utf-8";
+  std::string body;
+};
+
+// GET only; small limits on requests, and time limits on slow clients.  Handlers run on the server's few threads and
+// must be thread-safe.
+class HttpServer {
+ public:
+  using Handler = std::function<HttpResponse()>;
+
+  // Port 0 takes a free one.
+  static std::expected<std::unique_ptr<HttpServer>, std::string> start(const std::string& address,
+                                                                       std::uint16_t port);
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
+  ~HttpServer();
+
+  // An exact path.
+  void handle(const std::string& path, Handler handler);
+  [[nodiscard]] std::uint16_t port() const { return port_; }
+
+ private:
+  struct Route {
+    std::string path;
+    Handler handler;
+  };
+  HttpServer() = default;
+  static int serve(mg_connection* connection, void* route);
+
+  mg_context* context_ = nullptr;
+  std::uint16_t port_ = 0;
+  std::vector<std::unique_ptr<Route>> routes_;
+};
+
+}  // namespace tocsin

@@ -1,0 +1,158 @@
+#include "daemon/sink/kafka_sink.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "daemon/check.h"
+
+namespace tocsin {
+namespace {
+
+constexpr auto kRetryPause = std::chrono::seconds(1);
+
+}  // namespace
+
+std::expected<std::unique_ptr<KafkaSink>, std::string> KafkaSink::create(
+    const Config& config, std::string_view name, Delivered delivered,
+    metrics::Registry& registry) {
+  kafka::Properties properties = config.kafka;
+  properties.try_emplace("client.id", kafka::client_id(name));
+  properties.try_emplace("linger.ms", "5");
+  properties.try_emplace("allow.auto.create.topics", "true");
+  // A dead letter carries what was too large for an event, up to what the source fetches at all.
+  properties.try_emplace("message.max.bytes",
+                         std::to_string(config.decode.event_bytes_max + (std::size_t{64} << 10)));
+  properties["enable.idempotence"] = "true";
+  properties["acks"] = "all";
+  properties["message.timeout.ms"] = "0";  // never give up
+  auto conf = kafka::make_conf(properties, kafka::Scope::kProducer);
+  if (!conf) return std::unexpected(conf.error());
+  std::unique_ptr<KafkaSink> sink(new KafkaSink(std::move(delivered), registry));
+  kafka::route_logs(conf->get());
+  rd_kafka_conf_set_opaque(conf->get(), sink.get());
+  rd_kafka_conf_set_dr_msg_cb(conf->get(), &KafkaSink::on_delivery);
+  rd_kafka_conf_set_error_cb(conf->get(), &KafkaSink::on_error);
+  std::array<char, 512> error{};
+  sink->handle_.reset(rd_kafka_new(RD_KAFKA_PRODUCER, conf->get(), error.data(), error.size()));
+  if (sink->handle_ == nullptr) return std::unexpected(std::string(error.data()));
+  static_cast<void>(conf->release());  // the handle owns it now
+  return sink;
+}
+
+KafkaSink::KafkaSink(Delivered delivered, metrics::Registry& registry)
+    : delivered_(std::move(delivered)), shard_(registry.make_shard()) {
+  retried_ = registry.counter("tocsin_sink_retries_total",
+                              "Findings and dead letters sent again after a refusal.",
+                              {{"sink", "kafka"}});
+}
+
+KafkaSink::~KafkaSink() {
+  if (handle_ == nullptr) return;
+  // Reports for what is still queued free their messages.
+  delivered_ = [](std::uint64_t) {};
+  rd_kafka_purge(handle_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+  rd_kafka_flush(handle_.get(), 100);
+}
+
+void KafkaSink::send(std::string topic, std::string key, std::string payload, Headers headers,
+                     std::uint64_t ticket) {
+  ++outstanding_;
+  produce(std::make_unique<Outgoing>(Outgoing{.topic = std::move(topic),
+                                              .key = std::move(key),
+                                              .payload = std::move(payload),
+                                              .headers = std::move(headers),
+                                              .ticket = ticket}));
+}
+
+void KafkaSink::produce(std::unique_ptr<Outgoing> message) {
+  rd_kafka_headers_t* headers = nullptr;
+  if (!message->headers.empty()) {
+    headers = rd_kafka_headers_new(message->headers.size());
+    for (const auto& [name, value] : message->headers) {
+      rd_kafka_header_add(headers, name.c_str(), static_cast<ssize_t>(name.size()), value.data(),
+                          static_cast<ssize_t>(value.size()));
+    }
+  }
+  // Not copied: the message lives until its delivery report.
+  const auto error = rd_kafka_producev(
+      handle_.get(), RD_KAFKA_V_TOPIC(message->topic.c_str()),
+      RD_KAFKA_V_KEY(message->key.data(), message->key.size()),
+      RD_KAFKA_V_VALUE(message->payload.data(), message->payload.size()),
+      RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_OPAQUE(message.get()), RD_KAFKA_V_END);
+  if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    static_cast<void>(message.release());  // on_delivery takes it back
+    return;
+  }
+  if (headers != nullptr) rd_kafka_headers_destroy(headers);
+  retry_later(std::move(message), error);
+}
+
+void KafkaSink::on_delivery(rd_kafka_t*, const rd_kafka_message_t* report, void* self) {
+  auto& sink = *static_cast<KafkaSink*>(self);
+  std::unique_ptr<Outgoing> message(static_cast<Outgoing*>(report->_private));
+  if (report->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    if (report->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
+        report->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT) {
+      return;  // leaving; its offset stays uncommitted
+    }
+    sink.retry_later(std::move(message), report->err);
+    return;
+  }
+  CHECK(sink.outstanding_ > 0);
+  --sink.outstanding_;
+  sink.delivered_(message->ticket);
+}
+
+void KafkaSink::on_error(rd_kafka_t* handle, int error, const char* reason, void* self) {
+  auto& sink = *static_cast<KafkaSink*>(self);
+  if (error == RD_KAFKA_RESP_ERR__FATAL) {
+    std::array<char, 512> text{};
+    rd_kafka_fatal_error(handle, text.data(), text.size());
+    sink.failed_ = true;
+    log::error("sink.fatal", "the producer cannot go on", {{"error", text.data()}});
+    return;
+  }
+  const log::Sampler::Verdict verdict =
+      sink.sampler_.admit(rd_kafka_err2name(static_cast<rd_kafka_resp_err_t>(error)));
+  if (!verdict.log) return;
+  log::warn("sink.transport", "trouble with a broker; trying again",
+            {{"error", reason}, {"suppressed", verdict.suppressed}});
+}
+
+void KafkaSink::retry_later(std::unique_ptr<Outgoing> message, rd_kafka_resp_err_t error) {
+  shard_.add(retried_);
+  const log::Sampler::Verdict verdict = sampler_.admit(rd_kafka_err2name(error));
+  if (verdict.log) {
+    log::error("sink.refused", "a finding or dead letter was refused; sending it again",
+               {{"topic", message->topic},
+                {"error", rd_kafka_err2str(error)},
+                {"outstanding", outstanding_},
+                {"suppressed", verdict.suppressed}});
+  }
+  retries_.push_back({.due = Clock::now() + kRetryPause, .message = std::move(message)});
+}
+
+void KafkaSink::poll(std::chrono::milliseconds wait) {
+  rd_kafka_poll(handle_.get(), static_cast<int>(wait.count()));
+  const auto now = Clock::now();
+  // Only what is due now: a message that is refused at once goes to the back with a later time.
+  while (!retries_.empty() && retries_.front().due <= now) {
+    std::unique_ptr<Outgoing> message = std::move(retries_.front().message);
+    retries_.pop_front();
+    produce(std::move(message));
+  }
+}
+
+bool KafkaSink::flush(std::chrono::milliseconds limit) {
+  const auto deadline = Clock::now() + limit;
+  while (outstanding_ > 0) {
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
+    if (left.count() <= 0) return false;
+    poll(std::min(left, std::chrono::milliseconds(50)));
+  }
+  return true;
+}
+
+}  // namespace tocsin

@@ -1,0 +1,84 @@
+// A Kafka producer that does not give up: findings and dead letters out, acknowledged by all in-sync replicas.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <expected>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "daemon/config.h"
+#include "daemon/log.h"
+#include "daemon/metrics/registry.h"
+#include "daemon/source/kafka_client.h"
+
+namespace tocsin {
+
+// Not thread-safe: a worker owns one, and everything happens on its thread.
+class KafkaSink {
+ public:
+  using Headers = std::vector<std::pair<std::string, std::string>>;
+  using Delivered = std::function<void(std::uint64_t ticket)>;
+
+  // `delivered` is called from `poll` and `flush`, once a message.
+  static std::expected<std::unique_ptr<KafkaSink>, std::string> create(const Config& config,
+                                                                       std::string_view name,
+                                                                       Delivered delivered,
+                                                                       metrics::Registry& registry);
+
+  KafkaSink(const KafkaSink&) = delete;
+  KafkaSink& operator=(const KafkaSink&) = delete;
+  ~KafkaSink();
+
+  // Queues a message.  One that the broker refuses is sent again after a pause, for as long as it takes; the caller
+  // bounds how many are outstanding.
+  void send(std::string topic, std::string key, std::string payload, Headers headers,
+            std::uint64_t ticket);
+
+  // Serves delivery reports and sends again what is due.
+  void poll(std::chrono::milliseconds wait = std::chrono::milliseconds(0));
+
+  // Waits for everything outstanding; false when time ran out.
+  bool flush(std::chrono::milliseconds limit);
+
+  [[nodiscard]] std::size_t outstanding() const { return outstanding_; }
+  // The producer cannot go on (its idempotence was broken, say): the process must be started anew.
+  [[nodiscard]] bool failed() const { return failed_; }
+
+ private:
+  struct Outgoing {
+    std::string topic;
+    std::string key;
+    std::string payload;
+    Headers headers;
+    std::uint64_t ticket = 0;
+  };
+  using Clock = std::chrono::steady_clock;
+  struct Retry {
+    Clock::time_point due;
+    std::unique_ptr<Outgoing> message;
+  };
+
+  KafkaSink(Delivered delivered, metrics::Registry& registry);
+  static void on_delivery(rd_kafka_t* handle, const rd_kafka_message_t* message, void* self);
+  static void on_error(rd_kafka_t* handle, int error, const char* reason, void* self);
+  void produce(std::unique_ptr<Outgoing> message);
+  void retry_later(std::unique_ptr<Outgoing> message, rd_kafka_resp_err_t error);
+
+  Delivered delivered_;
+  metrics::Shard& shard_;
+  metrics::CounterId retried_;
+  kafka::Handle handle_;
+  std::deque<Retry> retries_;  // in order of `due`
+  std::size_t outstanding_ = 0;
+  bool failed_ = false;
+  log::Sampler sampler_;
+};
+
+}  // namespace tocsin

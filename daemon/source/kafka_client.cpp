@@ -1,0 +1,123 @@
+#include "daemon/source/kafka_client.h"
+
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <sstream>
+
+#include "daemon/log.h"
+
+namespace tocsin::kafka {
+namespace {
+
+std::string trimmed(std::string_view text) {
+  const std::size_t begin = text.find_first_not_of(' ');
+  if (begin == std::string_view::npos) return {};
+  return std::string(text.substr(begin, text.find_last_not_of(' ') - begin + 1));
+}
+
+// librdkafka prints its properties as a table: "name | C/P | range | ...".
+std::map<std::string, Scope, std::less<>> read_catalogue() {
+  char* buffer = nullptr;
+  std::size_t size = 0;
+  std::FILE* stream = open_memstream(&buffer, &size);
+  if (stream == nullptr) return {};
+  rd_kafka_conf_properties_show(stream);
+  std::fclose(stream);  // NOLINT(cert-err33-c): a memory stream
+  std::istringstream table(std::string(buffer, size));
+  std::free(buffer);  // NOLINT(cppcoreguidelines-no-malloc): open_memstream's
+
+  std::map<std::string, Scope, std::less<>> catalogue;
+  for (std::string line; std::getline(table, line);) {
+    const std::size_t first = line.find('|');
+    if (first == std::string::npos) continue;
+    const std::size_t second = line.find('|', first + 1);
+    const std::string name = trimmed(std::string_view(line).substr(0, first));
+    const std::string scope = trimmed(std::string_view(line).substr(first + 1, second - first - 1));
+    if (scope == "*") catalogue.emplace(name, Scope::kBoth);
+    if (scope == "C") catalogue.emplace(name, Scope::kConsumer);
+    if (scope == "P") catalogue.emplace(name, Scope::kProducer);
+  }
+  return catalogue;
+}
+
+void on_log(const rd_kafka_t* handle, int level, const char* facility, const char* message) {
+  static log::Sampler sampler;
+  constexpr int kSyslogError = 3;
+  constexpr int kSyslogWarning = 4;
+  const log::Sampler::Verdict verdict = sampler.admit(facility);  // librdkafka's, a bounded set
+  if (!verdict.log) return;
+  const log::Fields fields = {{"facility", facility},
+                              {"client", rd_kafka_name(handle)},
+                              {"detail", message},
+                              {"suppressed", verdict.suppressed}};
+  // Nothing librdkafka says is a loss by itself: it retries.  What is one, the caller logs.
+  if (level <= kSyslogError || level == kSyslogWarning) {
+    log::warn("kafka.client", "librdkafka", fields);
+  } else {
+    log::debug("kafka.client", "librdkafka", fields);
+  }
+}
+
+}  // namespace
+
+const std::map<std::string, Scope, std::less<>>& property_catalogue() {
+  static const auto catalogue = read_catalogue();
+  return catalogue;
+}
+
+std::string_view reserved_because(std::string_view property, std::string_view value) {
+  constexpr std::string_view kOffsets =
+      "tocsin commits offsets itself, after findings are delivered; remove it";
+  if (property == "enable.auto.commit" || property == "enable.auto.offset.store" ||
+      property == "auto.commit.interval.ms") {
+    return kOffsets;
+  }
+  if (property == "auto.offset.reset") return "use topics.start_at: earliest or latest";
+  const bool acks = property == "acks" || property == "request.required.acks";
+  if (acks && value != "all" && value != "-1") {
+    return "findings must be acknowledged by all in-sync replicas; remove it";
+  }
+  if (property == "enable.idempotence" && value != "true") {
+    return "findings are produced idempotently; remove it";
+  }
+  if (property == "message.timeout.ms" || property == "delivery.timeout.ms") {
+    return "tocsin waits for delivery as long as it takes; remove it";
+  }
+  return {};
+}
+
+std::expected<void, std::string> set(rd_kafka_conf_t* conf, const std::string& name,
+                                     const std::string& value) {
+  std::array<char, 512> error{};
+  if (rd_kafka_conf_set(conf, name.c_str(), value.c_str(), error.data(), error.size()) !=
+      RD_KAFKA_CONF_OK) {
+    return std::unexpected(fmt::format("kafka property `{}`: {}", name, error.data()));
+  }
+  return {};
+}
+
+std::expected<Conf, std::string> make_conf(const Properties& properties, Scope side) {
+  Conf conf(rd_kafka_conf_new());
+  for (const auto& [name, value] : properties) {
+    const auto known = property_catalogue().find(name);
+    const Scope scope = known == property_catalogue().end() ? Scope::kBoth : known->second;
+    if (scope != Scope::kBoth && scope != side) continue;
+    if (auto done = set(conf.get(), name, value); !done) return std::unexpected(done.error());
+  }
+  return conf;
+}
+
+void route_logs(rd_kafka_conf_t* conf) { rd_kafka_conf_set_log_cb(conf, &on_log); }
+
+std::string client_id(std::string_view suffix) {
+  std::array<char, 256> host{};
+  if (gethostname(host.data(), host.size() - 1) != 0) host = {"unknown"};
+  return fmt::format("tocsin-{}-{}-{}", host.data(), getpid(), suffix);
+}
+
+}  // namespace tocsin::kafka

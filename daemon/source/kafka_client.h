@@ -1,0 +1,57 @@
+// librdkafka, owned: handles that close themselves and a catalogue of its properties.
+#pragma once
+
+#include <librdkafka/rdkafka.h>
+
+#include <expected>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace tocsin::kafka {
+
+struct ConfDeleter {
+  void operator()(rd_kafka_conf_t* conf) const { rd_kafka_conf_destroy(conf); }
+};
+using Conf = std::unique_ptr<rd_kafka_conf_t, ConfDeleter>;
+
+struct HandleDeleter {
+  void operator()(rd_kafka_t* handle) const { rd_kafka_destroy(handle); }
+};
+using Handle = std::unique_ptr<rd_kafka_t, HandleDeleter>;
+
+struct PartitionListDeleter {
+  void operator()(rd_kafka_topic_partition_list_t* list) const {
+    rd_kafka_topic_partition_list_destroy(list);
+  }
+};
+using PartitionList = std::unique_ptr<rd_kafka_topic_partition_list_t, PartitionListDeleter>;
+
+struct MessageDeleter {
+  void operator()(rd_kafka_message_t* message) const { rd_kafka_message_destroy(message); }
+};
+using Message = std::unique_ptr<rd_kafka_message_t, MessageDeleter>;
+
+using Properties = std::map<std::string, std::string>;
+
+enum class Scope { kBoth, kConsumer, kProducer };
+
+// Every property this librdkafka knows and whom it concerns, read from librdkafka itself.
+const std::map<std::string, Scope, std::less<>>& property_catalogue();
+
+// Why tocsin sets this property itself and does not let it be changed; empty: it may be set.
+std::string_view reserved_because(std::string_view property, std::string_view value);
+
+// A configuration from those of `properties` that concern `side`.  The error names property, value and reason.
+std::expected<Conf, std::string> make_conf(const Properties& properties, Scope side);
+std::expected<void, std::string> set(rd_kafka_conf_t* conf, const std::string& name,
+                                     const std::string& value);
+
+// librdkafka's log lines into ours, sampled; call before creating a handle.
+void route_logs(rd_kafka_conf_t* conf);
+
+// "host-pid-suffix": tells this process's clients apart in the broker's logs.
+std::string client_id(std::string_view suffix);
+
+}  // namespace tocsin::kafka

@@ -1,0 +1,181 @@
+#include "daemon/worker.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "daemon/log.h"
+#include "daemon/text.h"
+
+namespace tocsin {
+namespace {
+
+constexpr auto kTick = std::chrono::seconds(1);
+
+EventTime now() {
+  return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+}
+
+}  // namespace
+
+KafkaSink::Headers dead_letter_headers(const Record& record, Reject reason, bool truncated) {
+  KafkaSink::Headers headers = {
+      {"tocsin-dlq-reason", std::string(name_of(reason))},
+      {"tocsin-dlq-topic", std::string(record.source.topic)},
+      {"tocsin-dlq-partition", std::to_string(record.source.partition)},
+      {"tocsin-dlq-offset", std::to_string(record.source.offset)},
+  };
+  if (truncated) headers.emplace_back("tocsin-dlq-truncated", "true");
+  return headers;
+}
+
+Worker::Worker(const Config& config, PolicySnapshot policy,
+               std::shared_ptr<const Redactor> redactor, metrics::Registry& registry)
+    : config_(config),
+      shard_(registry.make_shard()),
+      pipeline_(std::move(policy),
+                {.decode = config.decode, .sessions = config.sessions, .now = &now, .topic_label = {}},
+                std::move(redactor), registry) {
+  outstanding_ = registry.gauge("tocsin_sink_outstanding",
+                                "Findings and dead letters that wait for their acknowledgement.",
+                                {{"sink", "kafka"}});
+}
+
+std::expected<std::unique_ptr<Worker>, std::string> Worker::create(
+    std::size_t number, const Config& config, PolicySnapshot policy,
+    std::shared_ptr<const Redactor> redactor, metrics::Registry& registry) {
+  const std::string name = std::to_string(number);
+  std::unique_ptr<Worker> worker(
+      new Worker(config, std::move(policy), std::move(redactor), registry));
+  auto sink = KafkaSink::create(
+      config, "findings-" + name,
+      [ledger = &worker->ledger_](std::uint64_t ticket) { ledger->delivered(ticket); }, registry);
+  if (!sink) return std::unexpected(sink.error());
+  worker->sink_ = std::move(*sink);
+  auto source = KafkaSource::create(config, "events-" + name, *worker, worker->health_, registry);
+  if (!source) return std::unexpected(source.error());
+  worker->source_ = std::move(*source);
+  return worker;
+}
+
+bool Worker::run(const std::stop_token& stop) {
+  while (!stop.stop_requested() && !health_.failed) turn();
+  return drain() && !health_.failed;
+}
+
+void Worker::turn() {
+  source_->poll(batch_, config_.batch.records_max, config_.batch.wait);
+  process_batch();
+  sink_->poll();
+  if (sink_->failed()) health_.failed = true;
+  // Findings that pile up mean that their topic refuses them: stop reading, keep the group membership alive.
+  if (sink_->outstanding() > kOutstandingMax) {
+    if (!source_->paused()) {
+      log::warn("worker.paused", "too many findings wait for delivery; reading pauses",
+                {{"outstanding", sink_->outstanding()}});
+    }
+    source_->pause();
+  } else if (source_->paused() && sink_->outstanding() < kOutstandingMax / 2) {
+    source_->resume();
+    log::info("worker.resumed", "findings are delivered again; reading goes on");
+  }
+  const auto at = std::chrono::steady_clock::now();
+  last_turn_ms_ =
+      std::chrono::duration_cast<std::chrono::milliseconds>(at.time_since_epoch()).count();
+  if (at - last_tick_ >= kTick) {
+    last_tick_ = at;
+    tick();
+  }
+}
+
+void Worker::tick() {
+  source_->commit(ledger_.take_settled(), false);
+  source_->publish(processed_);
+  shard_.set(outstanding_, static_cast<double>(sink_->outstanding()));
+}
+
+void Worker::process_batch() {
+  if (batch_.empty()) return;
+  ticket_ = ledger_.open();
+  pipeline_.run(batch_, *this);
+  std::map<TopicPartition, std::int64_t> reached;
+  for (const Record& record : batch_) {
+    const std::int64_t next = record.source.offset + 1;
+    const TopicPartition at{.topic = std::string(record.source.topic),
+                            .partition = record.source.partition};
+    // While state is rebuilt, what is committed stands further ahead: do not move it back.
+    if (!record.replayed) reached.insert_or_assign(at, next);
+  }
+  for (const auto& [at, next] : reached) {
+    const std::int64_t rewind =
+        pipeline_.rewind_offset(at.topic, at.partition).value_or(next);
+    ledger_.cover(ticket_, {.at = at, .next = next, .rewind = std::min(rewind, next)});
+    processed_.insert_or_assign(at, next);
+  }
+  ledger_.close(ticket_);
+  batch_.clear();
+  source_->release();
+}
+
+void Worker::on_finding(const Finding& finding) {
+  ledger_.expect(ticket_);
+  sink_->send(config_.topics.findings, finding.system, to_json(finding), {}, ticket_);
+}
+
+void Worker::on_rejected(const Record& record, Reject reason) {
+  const log::Sampler::Verdict verdict = sampler_.admit(name_of(reason));
+  if (verdict.log) {
+    log::warn("event.rejected", "a record is not an event",
+              {{"reason", name_of(reason)},
+               {"topic", record.source.topic},
+               {"partition", record.source.partition},
+               {"offset", record.source.offset},
+               {"bytes", record.payload.size()},
+               {"suppressed", verdict.suppressed}});
+  }
+  if (config_.topics.dead_letter.empty()) return;
+  const bool truncated = record.payload.size() > config_.decode.event_bytes_max;
+  ledger_.expect(ticket_);
+  sink_->send(config_.topics.dead_letter, "",
+              std::string(record.payload.substr(0, config_.decode.event_bytes_max)),
+              dead_letter_headers(record, reason, truncated), ticket_);
+}
+
+void Worker::on_assigned(std::span<const TopicPartition> partitions) {
+  // Another owner may have gone on since we last had them: what we remember is stale.
+  for (const TopicPartition& at : partitions) {
+    pipeline_.forget_partition(at.topic, at.partition);
+    processed_.erase(at);
+  }
+}
+
+void Worker::on_revoked(std::span<const TopicPartition> partitions, bool lost) {
+  process_batch();
+  if (!lost) {
+    if (!sink_->flush(kDrainLimit)) {
+      log::warn("worker.revoked", "partitions leave with findings undelivered; their records will "
+                                  "be read again by the next owner",
+                {{"outstanding", sink_->outstanding()}});
+    }
+    source_->commit(ledger_.take_settled(), true);
+  }
+  for (const TopicPartition& at : partitions) {
+    ledger_.forget(at);
+    pipeline_.forget_partition(at.topic, at.partition);
+    processed_.erase(at);
+  }
+}
+
+bool Worker::drain() {
+  process_batch();
+  const bool delivered = sink_->flush(kDrainLimit);
+  source_->commit(ledger_.take_settled(), true);
+  source_->close();  // revokes, which finds nothing left to do
+  if (!delivered) {
+    log::warn("worker.undelivered",
+              "leaving with findings undelivered; their records will be read again",
+              {{"outstanding", sink_->outstanding()}});
+  }
+  return delivered;
+}
+
+}  // namespace tocsin

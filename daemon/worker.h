@@ -1,0 +1,77 @@
+// A worker: a consumer, its partitions, their sessions, an engine and a producer, on one thread.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <expected>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "daemon/config.h"
+#include "daemon/metrics/registry.h"
+#include "daemon/offset_ledger.h"
+#include "daemon/pipeline.h"
+#include "daemon/sink/kafka_sink.h"
+#include "daemon/source/kafka_source.h"
+
+namespace tocsin {
+
+class Worker final : private KafkaSource::Listener, private PipelineOutput {
+ public:
+  // Findings that may wait for delivery before reading pauses.
+  static constexpr std::size_t kOutstandingMax = 10'000;
+  // How long leaving may wait for deliveries; the rest of the ten seconds is for commits and the group.
+  static constexpr std::chrono::milliseconds kDrainLimit{5000};
+
+  static std::expected<std::unique_ptr<Worker>, std::string> create(
+      std::size_t number, const Config& config, PolicySnapshot policy,
+      std::shared_ptr<const Redactor> redactor, metrics::Registry& registry);
+
+  // Runs until stopped or failed; then drains.  True: everything read was delivered and committed.
+  bool run(const std::stop_token& stop);
+
+  [[nodiscard]] const SourceHealth& health() const { return health_; }
+  // Steady-clock milliseconds of the last turn of the loop, for the liveness probe.
+  [[nodiscard]] std::int64_t last_turn_ms() const { return last_turn_ms_; }
+
+ private:
+  Worker(const Config& config, PolicySnapshot policy, std::shared_ptr<const Redactor> redactor,
+         metrics::Registry& registry);
+
+  void on_assigned(std::span<const TopicPartition> partitions) override;
+  void on_revoked(std::span<const TopicPartition> partitions, bool lost) override;
+  void on_finding(const Finding& finding) override;
+  void on_rejected(const Record& record, Reject reason) override;
+
+  void process_batch();
+  void turn();
+  void tick();
+  bool drain();
+
+  const Config& config_;
+  metrics::Shard& shard_;
+  Pipeline pipeline_;
+  OffsetLedger ledger_;
+  SourceHealth health_;
+  std::unique_ptr<KafkaSink> sink_;
+  std::unique_ptr<KafkaSource> source_;
+  std::vector<Record> batch_;
+  OffsetLedger::Ticket ticket_ = 0;                   // of the batch in hand
+  std::map<TopicPartition, std::int64_t> processed_;  // the next offset, for the lag
+  std::chrono::steady_clock::time_point last_tick_;
+  std::atomic<std::int64_t> last_turn_ms_{0};
+  log::Sampler sampler_;
+  metrics::GaugeId outstanding_;
+};
+
+// What a dead letter says about where it came from.  No part of the payload.
+KafkaSink::Headers dead_letter_headers(const Record& record, Reject reason, bool truncated);
+
+}  // namespace tocsin

@@ -1,0 +1,100 @@
+// The interface of a heuristic detector.
+//
+// A detector is one file `detectors/<id>.cpp` that defines `constinit const DetectorSpec <id>_spec`, one catalogue
+// entry `detectors/<id>.md` and one test `tests/unit/detectors/<id>_test.cpp`; nothing else is edited.  The build
+// collects them (CMakeLists.txt) into `detector_specs()`.
+//
+// A detector is immutable options plus one small state object a session.  It has no clock (now is the event's time),
+// no lock, no log and no map of sessions; the session table owns its state and expires it.  Detectors do not see each
+// other's findings, so their order does not matter.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "daemon/event.h"
+#include "daemon/finding.h"
+#include "daemon/profile/effect.h"
+#include "daemon/profile/system_profile.h"
+#include "daemon/yaml/document.h"
+
+namespace tocsin {
+
+// What is known about the tool of a tool_call or tool_result.
+struct ToolContext {
+  const ToolProfile* declared = nullptr;  // null: the profile does not list it, or there is no profile
+  Effect effect = Effect::kRead;          // declared, else inferred
+  bool inferred = true;
+};
+
+struct EventContext {
+  const SystemProfile* profile = nullptr;  // null: an unknown system
+  ToolContext tool;
+  std::uint64_t seq = 0;  // the event's, or its place in the session by arrival
+};
+
+// Evidence as a detector gives it: views into the event or the detector's state, masked by the receiver.
+struct EvidenceView {
+  std::string_view field;
+  std::string_view text;
+  const Origin* origin = nullptr;
+};
+
+// Where findings go.  `rule` is the position in the reporter's own list of rules.
+class Reporter {
+ public:
+  virtual void report(std::size_t rule, std::span<const EvidenceView> evidence) = 0;
+
+ protected:
+  ~Reporter() = default;
+};
+
+// What one detector remembers of one session.
+class DetectorState {
+ public:
+  DetectorState() = default;
+  DetectorState(const DetectorState&) = delete;
+  DetectorState& operator=(const DetectorState&) = delete;
+  virtual ~DetectorState() = default;
+
+  // Memory held, itself included.  Bounded by the detector, whatever the session does.
+  [[nodiscard]] virtual std::size_t bytes() const = 0;
+};
+
+class Detector {
+ public:
+  Detector() = default;
+  Detector(const Detector&) = delete;
+  Detector& operator=(const Detector&) = delete;
+  virtual ~Detector() = default;
+
+  [[nodiscard]] virtual std::unique_ptr<DetectorState> new_state() const = 0;
+  virtual void on_event(const Event& event, const EventContext& context, DetectorState& state,
+                        Reporter& reporter) const = 0;
+};
+
+// One thing a detector can report.  The same id may stand twice with different severities.
+struct DetectorRule {
+  std::string_view id;  // "<detector>.<what>"
+  std::string_view title;
+  Severity severity;
+  Category category;
+  std::span<const std::string_view> tags;
+};
+
+struct DetectorSpec {
+  std::string_view id;  // equals the file's name
+  std::span<const DetectorRule> rules;
+  // Reads the options (the map under `detectors.<id>` of the configuration; mistakes go to the reader's
+  // diagnostics) and makes the detector.
+  std::unique_ptr<const Detector> (*make)(yaml::MapReader& options);
+};
+
+// Every detector there is, by id.  Written by the build.
+std::span<const DetectorSpec* const> detector_specs();
+
+}  // namespace tocsin
