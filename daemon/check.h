@@ -4,11 +4,11 @@
 #include <cstdio>
 #include <cstdlib>
 
-#define CHECK(condition)                                                                      \
-  do {                                                                                        \
-    if (!(condition)) [[unlikely]] {                                                          \
+#define CHECK(condition)                                                                     \
+  do {                                                                                       \
+    if (!(condition)) [[unlikely]] {                                                         \
       std::fprintf(stderr, "%s:%d: tocsin bug, please report: CHECK(%s) failed\n", __FILE__, \
-                   __LINE__, #condition);                                                     \
-      std::abort();                                                                           \
-    }                                                                                         \
+                   __LINE__, #condition);                                                    \
+      std::abort();                                                                          \
+    }                                                                                        \
   } while (false)

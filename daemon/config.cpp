@@ -1,8 +1,7 @@
 #include "daemon/config.h"
 
-#include <unistd.h>
-
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -35,14 +34,35 @@ std::string upper_with_underscores(std::string_view path) {
   return out;
 }
 
+// What Kubernetes sets in every pod beside a Service called tocsin, tocsin-kafka and so on:
+// TOCSIN_SERVICE_HOST, TOCSIN_KAFKA_SERVICE_PORT_CLIENT, TOCSIN_PORT,
+// TOCSIN_KAFKA_PORT_9092_TCP_ADDR.  No key of ours looks like that.
+bool set_by_kubernetes(std::string_view name) {
+  if (name.find("_SERVICE_HOST") != name.npos || name.find("_SERVICE_PORT") != name.npos)
+    return true;
+  if (name.ends_with("_PORT")) return true;
+  constexpr std::string_view kPort = "_PORT_";
+  const std::size_t port = name.find(kPort);
+  if (port == name.npos || port + kPort.size() >= name.size()) return false;
+  const char next = name[port + kPort.size()];
+  return next >= '0' && next <= '9';
+}
+
+// Paths in a file are relative to that file; from the environment, to where tocsin was started.
+std::filesystem::path resolve(const Node& node, const std::string& path) {
+  if (node.overriding || node.source == nullptr) return path;
+  return (std::filesystem::path(node.source->name).parent_path() / path).lexically_normal();
+}
+
 // The file's text without the newline that editors and `kubectl create secret` leave at its end.
-std::optional<std::string> read_secret(const Node& where, const std::string& path,
+std::optional<std::string> read_secret(const Node& where, const std::string& written,
                                        Diagnostics& diagnostics) {
+  const std::filesystem::path path = resolve(where, written);
   std::ifstream stream(path, std::ios::binary);
   std::string text(kSecretBytesMax, '\0');
   if (stream) stream.read(text.data(), static_cast<std::streamsize>(text.size()));
   if (!stream && !stream.eof()) {
-    yaml::error_at(where, fmt::format("the secret file `{}` cannot be read", path),
+    yaml::error_at(where, fmt::format("the secret file `{}` cannot be read", path.string()),
                    "check that it is mounted and readable by tocsin's user", diagnostics);
     return std::nullopt;
   }
@@ -54,36 +74,49 @@ std::optional<std::string> read_secret(const Node& where, const std::string& pat
 // Accepts one property, from the file or the environment.
 void read_property(const Node& where, std::string_view written, std::string value, Config& config,
                    Diagnostics& diagnostics) {
+  // Shows the key alone: the rest of the line may be a password, if under a misspelt name.
+  const auto complain = [&](std::string message, std::string hint) {
+    diagnostics.add(
+        {.file = where.source->name,
+         .line = where.line,
+         .column = where.column,
+         .excerpt = where.line > 0 ? std::string(where.column - 1, ' ') + where.scalar + ": …" : "",
+         .message = std::move(message),
+         .hint = std::move(hint)});
+  };
   std::string name(written);
+  bool from_file = false;
   const auto& catalogue = kafka::property_catalogue();
   if (name.ends_with(kFileSuffix) && !catalogue.contains(name)) {
     name.resize(name.size() - kFileSuffix.size());
     auto secret = read_secret(where, value, diagnostics);
     if (!secret) return;
     value = std::move(*secret);
+    from_file = true;
   }
   if (!catalogue.contains(name)) {
     std::vector<std::string_view> known;
     for (const auto& [property, scope] : catalogue) known.push_back(property);
     const std::string_view near = nearest(name, known);
-    yaml::error_at(where, fmt::format("librdkafka has no property `{}`", name),
-                   near.empty() ? "see librdkafka's CONFIGURATION.md"
-                                : fmt::format("did you mean `{}`?", near),
-                   diagnostics);
+    complain(fmt::format("librdkafka has no property `{}`", name),
+             near.empty() ? "see librdkafka's CONFIGURATION.md"
+                          : fmt::format("did you mean `{}`?", near));
     return;
   }
   if (const std::string_view reason = kafka::reserved_because(name, value); !reason.empty()) {
-    yaml::error_at(where, fmt::format("`{}: {}` cannot be set", name, value), std::string(reason),
-                   diagnostics);
+    complain(from_file ? fmt::format("`{}` cannot be set", written)
+                       : fmt::format("`{}: {}` cannot be set", name, value),
+             std::string(reason));
     return;
   }
   // librdkafka is the judge of values.
   if (const auto conf = kafka::make_conf({{name, value}}, catalogue.find(name)->second); !conf) {
     // Its message quotes the value, which may be a secret.
     const bool secret = name.find("password") != std::string::npos ||
-                        name.find("key") != std::string::npos || written.ends_with(kFileSuffix);
-    yaml::error_at(where, fmt::format("librdkafka refuses the value of `{}`", name),
-                   secret ? "check its form" : conf.error(), diagnostics);
+                        name.find("secret") != std::string::npos ||
+                        name.find("key") != std::string::npos || from_file;
+    complain(fmt::format("librdkafka refuses the value of `{}`", name),
+             secret ? "check its form" : conf.error());
     return;
   }
   config.kafka[name] = std::move(value);
@@ -103,7 +136,7 @@ void read_kafka(MapReader& root, const Environment& environment,
   // TOCSIN_KAFKA_SASL_PASSWORD_FILE is sasl.password_file.
   const std::string prefix = std::string(kPrefix) + "KAFKA_";
   for (const std::string& name : names) {
-    if (!name.starts_with(prefix)) continue;
+    if (!name.starts_with(prefix) || set_by_kubernetes(name)) continue;
     const auto value = environment(name);
     if (!value) continue;
     std::string property = ascii_lower(std::string_view(name).substr(prefix.size()));
@@ -114,6 +147,7 @@ void read_kafka(MapReader& root, const Environment& environment,
     yaml::Source source{.name = "environment (" + name + ")", .text = ""};
     Node where;
     where.source = &source;
+    where.overriding = true;
     read_property(where, property, *value, config, diagnostics);
   }
 }
@@ -150,7 +184,10 @@ void read_workers(MapReader& root, Config& config) {
 void read_paths(MapReader& reader, std::string_view key, std::vector<std::filesystem::path>* out) {
   std::vector<std::string> paths;
   reader.strings(key, &paths);
-  if (!paths.empty()) out->assign(paths.begin(), paths.end());
+  const Node* node = reader.node(key);
+  if (node == nullptr) return;
+  out->clear();
+  for (const std::string& path : paths) out->push_back(resolve(*node, path));
 }
 
 template <typename Duration>
@@ -162,10 +199,16 @@ void read_duration(MapReader& reader, std::string_view key, std::int64_t min, st
 }
 
 void read_topics(MapReader topics, bool kafka_needed, Config& config) {
-  if (kafka_needed && topics.node("events") == nullptr) {
-    topics.require("events", "the topics to read, for example [agent.events]");
-  }
   topics.strings("events", &config.topics.events);
+  if (const Node* node = topics.node("events"); kafka_needed && config.topics.events.empty()) {
+    constexpr std::string_view kWhy = "the topics to read, for example [agent.events]";
+    if (node == nullptr) {
+      topics.require("events", kWhy);
+    } else if (node->kind != Node::Kind::kMap && node->items.empty()) {
+      yaml::error_at(*node, "`topics.events` is empty", std::string(kWhy),
+                     topics.context().diagnostics);
+    }
+  }
   for (std::string& topic : config.topics.events) {
     if (!topic.starts_with('^')) continue;
     yaml::error_at(*topics.node("events"), fmt::format("`{}`: patterns are not accepted", topic),
@@ -284,20 +327,17 @@ Config load_config(const std::filesystem::path& path, bool kafka_needed,
   read_log(root.map("log"), config);
   MapReader rules = root.map("rules");
   const std::filesystem::path shipped = shipped_rules();
-  if (!shipped.empty()) {
-    config.rules.packs = {shipped / "packs"};
-    config.rules.systems = {shipped / "systems"};
-  }
+  if (!shipped.empty()) config.rules.packs = {shipped / "packs"};
   read_paths(rules, "packs", &config.rules.packs);
   read_paths(rules, "systems", &config.rules.systems);
   rules.finish();
   read_redaction(root.map("redaction"), config);
-  config.detectors = root.node("detectors");
+  config.detectors = root.map("detectors").self();
   root.finish();
   for (const std::string& name : names) {
-    // TOCSIN_PORT and TOCSIN_SERVICE_...: what Kubernetes sets in every pod beside a Service called tocsin.
-    const bool kubernetes = name.starts_with("TOCSIN_PORT") || name.starts_with("TOCSIN_SERVICE_");
-    if (known.contains(name) || kubernetes || name.starts_with("TOCSIN_KAFKA_")) continue;
+    if (known.contains(name) || set_by_kubernetes(name) || name.starts_with("TOCSIN_KAFKA_")) {
+      continue;
+    }
     const std::vector<std::string_view> words(known.begin(), known.end());
     const std::string_view near = nearest(name, words);
     diagnostics.add({.gravity = Gravity::kWarning,

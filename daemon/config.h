@@ -1,7 +1,8 @@
 // The configuration of the daemon: one YAML file, every key overridable from the environment.
 //
-// `session.idle_seconds` is TOCSIN_SESSION_IDLE_SECONDS; a list takes commas; a librdkafka property `a.b.c` under
-// `kafka:` is TOCSIN_KAFKA_A_B_C.  deploy/tocsin.yaml has every key with its default, and a test holds it to that.
+// `session.idle_seconds` is TOCSIN_SESSION_IDLE_SECONDS; a list takes commas; a librdkafka property
+// `a.b.c` under `kafka:` is TOCSIN_KAFKA_A_B_C.  deploy/tocsin.yaml has every key with its default,
+// and a test holds it to that.
 #pragma once
 
 #include <chrono>
@@ -26,7 +27,8 @@ namespace tocsin {
 enum class StartAt : std::uint8_t { kEarliest, kLatest };
 
 struct Config {
-  // librdkafka's own properties; `X_file: PATH` was replaced by `X: <the file's first line>`.
+  // librdkafka's own properties; `X_file: PATH` was replaced by `X: <the file's text, without
+  // newlines at its end>`.
   std::map<std::string, std::string> kafka;
   struct {
     std::vector<std::string> events;
@@ -52,8 +54,8 @@ struct Config {
     log::Level level = log::Level::kInfo;
   } log;
   struct {
-    std::vector<std::filesystem::path> packs;
-    std::vector<std::filesystem::path> systems;
+    std::vector<std::filesystem::path> packs;    // without the key: those that come with tocsin
+    std::vector<std::filesystem::path> systems;  // nobody else can know yours
   } rules;
   std::string hmac_secret;  // empty: a random key a process
   // The map under `detectors`, or null; each detector reads its own.
@@ -68,14 +70,15 @@ Environment process_environment();
 // Names of the process's variables that start with "TOCSIN_".
 std::vector<std::string> environment_names();
 
-// Reads a file, or only defaults and the environment when `path` is empty.  `kafka_needed`: the source must be
-// configured (run), or may be absent (replay).  Mistakes go to `diagnostics`; the result is then not to be used.
+// Reads a file, or only defaults and the environment when `path` is empty.  `kafka_needed`: the
+// source must be configured (run), or may be absent (replay).  Mistakes go to `diagnostics`; the
+// result is then not to be used.
 Config load_config(const std::filesystem::path& path, bool kafka_needed,
                    const Environment& environment, const std::vector<std::string>& names,
                    Diagnostics& diagnostics);
 
-// Where the rules that come with tocsin are: beside the installed program (../share/tocsin/rules), or the source tree
-// of a build.  Empty when neither exists.
+// Where the rules that come with tocsin are: beside the installed program (../share/tocsin/rules),
+// or the source tree of a build.  Empty when neither exists.
 std::filesystem::path shipped_rules();
 
 }  // namespace tocsin

@@ -1,9 +1,8 @@
 #include "daemon/daemon.h"
 
+#include <fmt/format.h>
 #include <sched.h>
 #include <unistd.h>
-
-#include <fmt/format.h>
 
 #include <chrono>
 #include <csignal>
@@ -21,8 +20,8 @@
 namespace tocsin {
 namespace {
 
-// A worker's loop turns at least every batch.wait, and waits a minute or so when a rebalance meets absent brokers; one
-// that has not turned for this long hangs.
+// A worker's loop turns at least every batch.wait, and waits a minute or so when a rebalance meets
+// absent brokers; one that has not turned for this long hangs.
 constexpr std::chrono::seconds kTurnMax{120};
 
 sigset_t stop_signals() {
@@ -107,7 +106,8 @@ bool Daemon::start_http() {
   http_->handle("/healthz", [this] { return liveness(); });
   http_->handle("/readyz", [this] { return readiness(); });
   http_->handle("/", [] {
-    return HttpResponse{.body = fmt::format("tocsin {}\n\n/metrics\n/healthz\n/readyz\n", version())};
+    return HttpResponse{.body =
+                            fmt::format("tocsin {}\n\n/metrics\n/healthz\n/readyz\n", version())};
   });
   log::info("http.listening", "serving /metrics, /healthz and /readyz",
             {{"address", config_.http.address}, {"port", http_->port()}});
@@ -119,8 +119,9 @@ bool Daemon::start_workers() {
                                 ? Redactor::random_key()
                                 : Redactor::key_from_secret(config_.hmac_secret);
   if (config_.hmac_secret.empty()) {
-    log::info("redaction.key", "no redaction.hmac_key_file: evidence hashes compare within this "
-                               "process only");
+    log::info("redaction.key",
+              "no redaction.hmac_key_file: evidence hashes compare within this "
+              "process only");
   }
   const auto redactor = std::make_shared<const Redactor>(key);
   const PolicySnapshot snapshot{
@@ -166,7 +167,8 @@ void Daemon::wait() {
 
 bool Daemon::stop() {
   if (std::exchange(stopped_, true)) return clean_ && !worker_failed_;
-  // A client library that hangs in its close must not keep the process: what is uncommitted is read again.
+  // A client library that hangs in its close must not keep the process: what is uncommitted is read
+  // again.
   std::promise<void> done;
   std::jthread watchdog([finished = done.get_future()] {
     if (finished.wait_for(kStopLimit - std::chrono::milliseconds(500)) ==
@@ -177,7 +179,7 @@ bool Daemon::stop() {
   });
   for (std::jthread& thread : threads_) thread.request_stop();
   threads_.clear();  // joins
-  http_.reset();  // its handlers look at the workers
+  http_.reset();     // its handlers look at the workers
   workers_.clear();
   done.set_value();
   const bool clean = clean_ && !worker_failed_;

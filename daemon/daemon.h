@@ -1,4 +1,5 @@
-// The process of `tocsin run`: everything that is started, in order, and torn down in the opposite one.
+// The process of `tocsin run`: everything that is started, in order, and torn down in the opposite
+// one.
 #pragma once
 
 #include <atomic>
@@ -54,7 +55,8 @@ class Daemon {
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<HttpServer> http_;
   std::vector<std::jthread> threads_;  // by worker
-  std::atomic<bool> started_{false};  // from then until `stop` has joined them, `workers_` does not change
+  std::atomic<bool> started_{
+      false};  // from then until `stop` has joined them, `workers_` does not change
   std::atomic<bool> worker_failed_{false};
   std::atomic<bool> clean_{true};
   bool stopped_ = false;

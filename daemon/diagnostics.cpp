@@ -1,11 +1,12 @@
 #include "daemon/diagnostics.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <numeric>
 #include <utility>
+
+#include <nlohmann/json.hpp>
 
 #include "daemon/text.h"
 
@@ -31,10 +32,13 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 void print_excerpt(std::ostream& out, const Diagnostic& d, std::string_view bold,
                    std::string_view reset) {
-  // Tabs would put the caret elsewhere, and a long line pushes it off the screen: show a window around the column.
+  // Tabs would put the caret elsewhere, and a long line pushes it off the screen: show a window
+  // around the column.
   std::string line = d.excerpt;
+  if (d.column > line.size() + 1)
+    return;  // the excerpt ends before the place: a caret would point elsewhere
   std::ranges::replace(line, '\t', ' ');
-  const std::size_t at = d.column > 0 ? std::min(d.column - 1, line.size()) : 0;
+  const std::size_t at = d.column > 0 ? d.column - 1 : 0;
   const std::size_t start = cut_at_character(line, at > kLineShown / 2 ? at - kLineShown / 2 : 0);
   const std::string before = printable(line.substr(start, at - start), kLineShown);
   const std::string shown = before + printable(line.substr(at), kLineShown);

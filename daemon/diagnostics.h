@@ -1,4 +1,5 @@
-// The operator's mistakes: collected, all of them, and shown with the place, the line, a caret and a remedy.
+// The operator's mistakes: collected, all of them, and shown with the place, the line, a caret and
+// a remedy.
 #pragma once
 
 #include <cstddef>
@@ -22,8 +23,8 @@ struct Diagnostic {
   std::string hint;     // what is allowed, the nearest known word, what to do; may be empty
 };
 
-// Gathers diagnostics of one load.  Bounded: after kMax the rest are counted, not kept, so that a hostile file
-// cannot fill memory with complaints about itself.
+// Gathers diagnostics of one load.  Bounded: after kMax the rest are counted, not kept, so that a
+// hostile file cannot fill memory with complaints about itself.
 class Diagnostics {
  public:
   static constexpr std::size_t kMax = 200;
@@ -40,7 +41,8 @@ class Diagnostics {
   std::size_t left_out_ = 0;
 };
 
-// `file:line:col: error: message`, the line, a caret, the hint.  All text from files is escaped for a terminal.
+// `file:line:col: error: message`, the line, a caret, the hint.  All text from files is escaped for
+// a terminal.
 void print(std::ostream& out, const Diagnostics& diagnostics, bool colour);
 
 // The same as a JSON array of {gravity, file, line, column, message, hint}.

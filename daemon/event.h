@@ -41,8 +41,8 @@ constexpr bool is_control(EventType type) { return type >= EventType::kContainme
 
 enum class LeafKind : std::uint8_t { kString, kNumber, kBoolean, kNull };
 
-// One scalar of a JSON value, unescaped.  `path` is dotted, array elements by index: `items.0.name`; it is empty
-// when the value itself is a scalar.
+// One scalar of a JSON value, unescaped.  `path` is dotted, array elements by index:
+// `items.0.name`; it is empty when the value itself is a scalar.
 struct Leaf {
   std::string_view path;
   std::string_view text;
@@ -52,10 +52,11 @@ struct Leaf {
 struct ToolUse {
   std::string_view name;
   std::string_view call_id;
-  std::string_view error;         // why the call failed; empty: it did not
-  std::vector<Leaf> arguments;    // of a call
-  std::vector<Leaf> result;       // of a result
-  bool has_arguments = false;     // false: the producer did not capture them, which is not the same as `{}`
+  std::string_view error;       // why the call failed; empty: it did not
+  std::vector<Leaf> arguments;  // of a call
+  std::vector<Leaf> result;     // of a result
+  bool has_arguments =
+      false;  // false: the producer did not capture them, which is not the same as `{}`
   bool arguments_parsed = false;  // false: `arguments` is one leaf, the text as it came
 };
 
@@ -72,8 +73,8 @@ struct SourcePosition {
   std::int64_t offset = 0;
 };
 
-// Every view points into the decoder's buffers and is valid until its next `decode`.  All text is valid UTF-8 and
-// written by whoever controls the agent: hostile until escaped.
+// Every view points into the decoder's buffers and is valid until its next `decode`.  All text is
+// valid UTF-8 and written by whoever controls the agent: hostile until escaped.
 struct Event {
   EventType type = EventType::kUserMessage;
   EventTime time{};

@@ -1,10 +1,11 @@
 #include "daemon/finding.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <array>
 #include <utility>
+
+#include <nlohmann/json.hpp>
 
 namespace tocsin {
 namespace {
@@ -12,10 +13,24 @@ namespace {
 constexpr std::array<std::string_view, kSeverityCount> kSeverities = {"info", "low", "medium",
                                                                       "high", "critical"};
 constexpr std::array<std::string_view, kCategoryCount> kCategories = {
-    "prompt_injection", "jailbreak",        "prompt_leak",       "exfiltration",   "secret",
-    "pii",              "shell_command",    "code_execution",    "sql",            "ssrf",
-    "path_traversal",   "unsafe_tool",      "undeclared_tool",   "tool_poisoning", "resource_abuse",
-    "output_policy",    "guardrail_failure", "regression",
+    "prompt_injection",
+    "jailbreak",
+    "prompt_leak",
+    "exfiltration",
+    "secret",
+    "pii",
+    "shell_command",
+    "code_execution",
+    "sql",
+    "ssrf",
+    "path_traversal",
+    "unsafe_tool",
+    "undeclared_tool",
+    "tool_poisoning",
+    "resource_abuse",
+    "output_policy",
+    "guardrail_failure",
+    "regression",
 };
 
 }  // namespace
@@ -31,16 +46,13 @@ std::string format_time(EventTime time) {
   const year_month_day date{day};
   const hh_mm_ss clock{time - day};
   const std::int64_t micros = clock.subseconds().count();
-  std::string out = fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", static_cast<int>(date.year()),
-                                static_cast<unsigned>(date.month()),
-                                static_cast<unsigned>(date.day()), clock.hours().count(),
-                                clock.minutes().count(), clock.seconds().count());
-  if (micros % 1000 != 0) {
-    out += fmt::format(".{:06}", micros);
-  } else if (micros != 0) {
-    out += fmt::format(".{:03}", micros / 1000);
-  }
-  return out + 'Z';
+  std::string out =
+      fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", static_cast<int>(date.year()),
+                  static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                  clock.hours().count(), clock.minutes().count(), clock.seconds().count());
+  out +=
+      micros % 1000 != 0 ? fmt::format(".{:06}Z", micros) : fmt::format(".{:03}Z", micros / 1000);
+  return out;
 }
 
 std::string to_json(const Finding& finding) {

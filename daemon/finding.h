@@ -93,7 +93,7 @@ struct Finding {
 // One line, as contracts.md section 2 has it, valid UTF-8, without a newline.
 std::string to_json(const Finding& finding);
 
-// "2026-11-23T08:15:30.123Z"; microseconds only where there are any.
+// "2026-11-23T08:15:30.123Z"; six digits only where there are microseconds.
 std::string format_time(EventTime time);
 
 }  // namespace tocsin

@@ -1,14 +1,14 @@
 #include "daemon/log.h"
 
+#include <fmt/format.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
-
-#include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <atomic>
 #include <iterator>
 #include <memory>
+
+#include <nlohmann/json.hpp>
 
 #include "daemon/finding.h"
 #include "daemon/text.h"
@@ -35,8 +35,8 @@ spdlog::level::level_enum to_spdlog(Level level) {
 // The whole line is ours; spdlog owns levels, the sink and its lock.
 spdlog::logger& logger() {
   static const std::shared_ptr<spdlog::logger> instance = [] {
-    auto made = std::make_shared<spdlog::logger>(
-        "tocsin", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    auto made = std::make_shared<spdlog::logger>("tocsin",
+                                                 std::make_shared<spdlog::sinks::stderr_sink_mt>());
     made->set_pattern("%v");
     made->flush_on(spdlog::level::debug);
     return made;
@@ -47,9 +47,8 @@ spdlog::logger& logger() {
 void write(Level level, std::string_view event, std::string_view message, Fields fields) {
   spdlog::logger& out = logger();
   if (!out.should_log(to_spdlog(level))) return;
-  const std::string line =
-      format_line(g_format.load(std::memory_order_relaxed), level, std::chrono::system_clock::now(),
-                  event, message, fields);
+  const std::string line = format_line(g_format.load(std::memory_order_relaxed), level,
+                                       std::chrono::system_clock::now(), event, message, fields);
   out.log(to_spdlog(level), spdlog::string_view_t(line.data(), line.size()));
 }
 
@@ -84,7 +83,7 @@ void append_text_value(std::string& out, std::string_view value) {
   }
   out += '"';
   for (const char c : shown) {
-    if (c == '"') out += '\\';
+    if (c == '"' || c == '\\') out += '\\';
     out += c;
   }
   out += '"';
@@ -94,12 +93,11 @@ void append_text_value(std::string& out, std::string_view value) {
 
 std::string format_line(Format format, Level level, std::chrono::system_clock::time_point time,
                         std::string_view event, std::string_view message, Fields fields) {
-  const std::string when =
-      format_time(std::chrono::floor<std::chrono::milliseconds>(time));
+  const std::string when = format_time(std::chrono::floor<std::chrono::milliseconds>(time));
   if (format == Format::kJson) return format_json(level, when, event, message, fields);
-  std::string out = fmt::format("{} {:<5} {} ({})", when,
-                                kLevelNames[static_cast<std::size_t>(level)],
-                                printable(message, kValueBytesMax), event);
+  std::string out =
+      fmt::format("{} {:<5} {} ({})", when, kLevelNames[static_cast<std::size_t>(level)],
+                  printable(message, kValueBytesMax), event);
   for (const Field& field : fields) {
     out += ' ';
     out += field.key;

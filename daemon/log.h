@@ -1,7 +1,7 @@
 // Structured logs through spdlog, to standard error: one line an occurrence, text or JSON.
 //
-// INFO: what the operator asked for is done.  WARN: odd, nothing lost.  ERROR: data lost or hands needed.  There is no
-// line per event, and no raw payload: values are escaped and cut.  Thread-safe.
+// INFO: what the operator asked for is done.  WARN: odd, nothing lost.  ERROR: data lost or hands
+// needed.  There is no line per event, and no raw payload: values are escaped and cut. Thread-safe.
 #pragma once
 
 #include <chrono>
@@ -44,8 +44,8 @@ void info(std::string_view event, std::string_view message, Fields fields = {});
 void warn(std::string_view event, std::string_view message, Fields fields = {});
 void error(std::string_view event, std::string_view message, Fields fields = {});
 
-// Lets one line a reason and interval through and counts the rest, for conditions that input or a broker can repeat
-// without end.  Thread-safe.  `reason` must come from a bounded set.
+// Lets one line a reason and interval through and counts the rest, for conditions that input or a
+// broker can repeat without end.  Thread-safe.  `reason` must come from a bounded set.
 class Sampler {
  public:
   explicit Sampler(std::chrono::steady_clock::duration interval = std::chrono::seconds(10))

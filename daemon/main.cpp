@@ -1,16 +1,17 @@
 // The program: one subcommand, one exit status.
-#include <CLI/CLI.hpp>
-
 #include <exception>
 #include <iostream>
 #include <string>
+
+#include <CLI/CLI.hpp>
 
 #include "daemon/cli/cli.h"
 #include "daemon/daemon.h"
 
 int main(int argc, char** argv) {
   using namespace tocsin;
-  CLI::App app{"tocsin watches what LLM agents do: tool calls and outputs in, findings and metrics out."};
+  CLI::App app{
+      "tocsin watches what LLM agents do: tool calls and outputs in, findings and metrics out."};
   app.name("tocsin");
   app.set_version_flag("--version", std::string(version()));
   app.require_subcommand(1);

@@ -11,14 +11,16 @@
 
 namespace tocsin {
 
-// Batches are opened in order, wait for the deliveries they caused, and settle in order: a batch whose deliveries are
-// done holds its offsets back while an earlier one still waits.  Not thread-safe.
+// Batches are opened in order, wait for the deliveries they caused, and settle in order: a batch
+// whose deliveries are done holds its offsets back while an earlier one still waits.  Not
+// thread-safe.
 class OffsetLedger {
  public:
   using Ticket = std::uint64_t;
 
   Ticket open();
-  // After the batch: everything of the partition before `position.next` is part of this batch or of earlier ones.
+  // After the batch: everything of the partition before `position.next` is part of this batch or of
+  // earlier ones.
   void cover(Ticket ticket, Position position);
   // One more delivery that the batch waits for; may be called until its last delivery is confirmed.
   void expect(Ticket ticket);

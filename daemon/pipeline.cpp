@@ -12,9 +12,10 @@ namespace {
 
 constexpr std::size_t kFindingIdDigits = 32;
 constexpr std::size_t kDescribedToolsMax = 256;  // a session
-constexpr std::size_t kInferredToolsMax = 4096;  // names whose inferred effect is remembered, a worker
-constexpr std::size_t kIdBytesMax = 512;         // of an id copied into a finding
-constexpr double kCoverageDecay = 0.999;         // coverage speaks of the last thousand calls or so
+constexpr std::size_t kInferredToolsMax =
+    4096;                                 // names whose inferred effect is remembered, a worker
+constexpr std::size_t kIdBytesMax = 512;  // of an id copied into a finding
+constexpr double kCoverageDecay = 0.999;  // coverage speaks of the last thousand calls or so
 
 std::string bounded(std::string_view text) {
   return std::string(text.substr(0, cut_at_character(text, kIdBytesMax)));
@@ -26,7 +27,8 @@ double seconds_between(EventTime from, EventTime to) {
 
 }  // namespace
 
-// Turns what a rule or detector reports into drafts, masking evidence while the event's text is at hand.
+// Turns what a rule or detector reports into drafts, masking evidence while the event's text is at
+// hand.
 class Pipeline::DraftReporter final : public Reporter {
  public:
   DraftReporter(Pipeline& pipeline, std::size_t first_rule)
@@ -233,8 +235,8 @@ void Pipeline::finish(const Record& record, const Event& event, const EventConte
 Finding Pipeline::make_finding(const Event& event, const EventContext& context,
                                Draft& draft) const {
   const RuleInfo& rule = snapshot_.policy->reportable()[draft.reportable];
-  // Everything that names the event, not its id alone: whoever chooses an event's id must not be able to make a
-  // later finding look like a duplicate of an earlier one.
+  // Everything that names the event, not its id alone: whoever chooses an event's id must not be
+  // able to make a later finding look like a duplicate of an earlier one.
   const std::string identity =
       fmt::format("{}\n{}\n{}\n{}\n{}", event.system, event.session_id, event.event_id,
                   event.seq ? std::to_string(*event.seq) : "", rule.id);
@@ -268,11 +270,11 @@ Pipeline::Partition& Pipeline::partition_of(const SourcePosition& source) {
   auto found = partitions_.find(key);
   if (found == partitions_.end()) {
     const std::string& label = options_.topic_label.empty() ? key.first : options_.topic_label;
-    auto made = std::make_unique<Partition>(
-        Partition{.topic = key.first,
-                  .number = key.second,
-                  .metrics = TopicMetrics(registry_, label),
-                  .sessions = SessionTable(options_.sessions.idle)});
+    auto made =
+        std::make_unique<Partition>(Partition{.topic = key.first,
+                                              .number = key.second,
+                                              .metrics = TopicMetrics(registry_, label),
+                                              .sessions = SessionTable(options_.sessions.idle)});
     found = partitions_.emplace(std::move(key), std::move(made)).first;
   }
   last_partition_ = found->second.get();

@@ -30,7 +30,8 @@ namespace tocsin {
 struct Record {
   std::string_view payload;
   SourcePosition source;
-  // Read before, by this process or another, and read again to rebuild session state: changes state, says nothing.
+  // Read before, by this process or another, and read again to rebuild session state: changes
+  // state, says nothing.
   bool replayed = false;
 };
 
@@ -55,15 +56,17 @@ struct PipelineOptions {
   SessionLimits sessions;
   // The time of detection; empty: the event's own, for replays of recorded traffic.
   std::function<EventTime()> now;
-  // Label value that stands for every topic; empty: the topic itself.  (A file's name is not a bounded label.)
+  // Label value that stands for every topic; empty: the topic itself.  (A file's name is not a
+  // bounded label.)
   std::string topic_label;
 };
 
-// decode -> session -> detect -> finding, for one worker.  Not thread-safe; shares nothing but immutable parts.
+// decode -> session -> detect -> finding, for one worker.  Not thread-safe; shares nothing but
+// immutable parts.
 class Pipeline {
  public:
-  Pipeline(PolicySnapshot snapshot, PipelineOptions options, std::shared_ptr<const Redactor> redactor,
-           metrics::Registry& registry);
+  Pipeline(PolicySnapshot snapshot, PipelineOptions options,
+           std::shared_ptr<const Redactor> redactor, metrics::Registry& registry);
 
   void run(std::span<const Record> batch, PipelineOutput& output);
 

@@ -55,13 +55,16 @@ void check_misuse_rules(const yaml::Node& root, const std::set<std::string_view>
   for (const yaml::Node& misuse : cases->items) {
     const yaml::Node* rules = misuse.find("rules");
     if (rules == nullptr) continue;
-    for (const yaml::Node& rule : rules->items) {
-      if (known.contains(rule.scalar)) continue;
+    // One rule may stand there without being a list.
+    const std::vector<yaml::Node> single = {*rules};
+    for (const yaml::Node& rule :
+         rules->kind == yaml::Node::Kind::kSequence ? rules->items : single) {
+      if (rule.kind != yaml::Node::Kind::kScalar || known.contains(rule.scalar)) continue;
       const std::string_view near = nearest(rule.scalar, words);
-      yaml::error_at(rule, fmt::format("no rule or detector reports `{}`", rule.scalar),
-                     near.empty() ? "`tocsin check` lists what is loaded"
-                                  : fmt::format("did you mean `{}`?", near),
-                     diagnostics);
+      yaml::warning_at(rule, fmt::format("no rule or detector reports `{}`", rule.scalar),
+                       near.empty() ? "`tocsin check` lists what is loaded"
+                                    : fmt::format("did you mean `{}`?", near),
+                       diagnostics);
     }
   }
 }
@@ -81,9 +84,8 @@ void Policy::load_detectors(const yaml::Node* options, Diagnostics& diagnostics)
     auto detector = spec->make(reader);
     reader.finish();
     if (!enabled) continue;
-    detectors_.push_back({.spec = spec,
-                          .detector = std::move(detector),
-                          .first_rule = reportable_.size()});
+    detectors_.push_back(
+        {.spec = spec, .detector = std::move(detector), .first_rule = reportable_.size()});
     for (const DetectorRule& rule : spec->rules) {
       reportable_.push_back({.id = std::string(rule.id),
                              .detector = std::string(spec->id),
@@ -96,15 +98,15 @@ void Policy::load_detectors(const yaml::Node* options, Diagnostics& diagnostics)
   all.finish();
 }
 
-std::shared_ptr<const Policy> Policy::load(const PolicySources& sources,
-                                           Diagnostics& diagnostics) {
+std::shared_ptr<const Policy> Policy::load(const PolicySources& sources, Diagnostics& diagnostics) {
   const std::shared_ptr<Policy> policy(new Policy);
   std::string digests;
   const auto load_file = [&](const fs::path& file) {
     auto document = yaml::load(file, diagnostics);
     // The file's name, not its path: the same ConfigMap mounted elsewhere is the same policy.
     if (document) {
-      digests += fmt::format("{} {}\n", file.filename().string(), sha256_hex(document->source->text));
+      digests +=
+          fmt::format("{} {}\n", file.filename().string(), sha256_hex(document->source->text));
     }
     return document;
   };
@@ -123,7 +125,8 @@ std::shared_ptr<const Policy> Policy::load(const PolicySources& sources,
     if (!document) continue;
     auto profile = read_system_profile(*document, sources.owner_needed, diagnostics);
     if (!profile) continue;
-    check_misuse_rules(*document->root, known, diagnostics);
+    // With half of the rules refused, every second story would seem untold.
+    if (!diagnostics.has_errors()) check_misuse_rules(*document->root, known, diagnostics);
     const auto [at, inserted] =
         policy->system_index_.emplace(profile->system, policy->systems_.size());
     if (!inserted) {

@@ -41,7 +41,8 @@ class Policy {
 
   [[nodiscard]] const RuleSet& rules() const { return *rules_; }
   [[nodiscard]] std::span<const LoadedDetector> detectors() const { return detectors_; }
-  // Everything that can be found: the packs' rules in the order of `rules().rules()`, then each detector's.
+  // Everything that can be found: the packs' rules in the order of `rules().rules()`, then each
+  // detector's.
   [[nodiscard]] std::span<const RuleInfo> reportable() const { return reportable_; }
   [[nodiscard]] std::span<const SystemProfile> systems() const { return systems_; }
   // The position in `systems()`; its size for a system nobody profiled.

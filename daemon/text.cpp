@@ -1,8 +1,7 @@
 #include "daemon/text.h"
 
-#include <xxhash.h>
-
 #include <fmt/format.h>
+#include <xxhash.h>
 
 #include <algorithm>
 #include <iterator>
@@ -64,11 +63,13 @@ std::size_t cut_at_character(std::string_view text, std::size_t length) {
 }
 
 std::string printable(std::string_view text, std::size_t bytes_max) {
+  constexpr std::string_view kCut = "…";
   std::string out;
   out.reserve(std::min(text.size(), bytes_max) + 4);
+  std::size_t cut = 0;  // the last place that leaves room for the ellipsis
   while (!text.empty()) {
     const CodePoint c = first_code_point(text);
-    const std::size_t before = out.size();
+    if (out.size() + kCut.size() <= bytes_max) cut = out.size();
     if (c.value == 0xFFFD && c.length == 1) {
       fmt::format_to(std::back_inserter(out), "\\x{:02x}", static_cast<unsigned char>(text[0]));
     } else if (is_deceptive(c.value)) {
@@ -77,8 +78,8 @@ std::string printable(std::string_view text, std::size_t bytes_max) {
       out.append(text.substr(0, c.length));
     }
     if (out.size() > bytes_max) {
-      out.resize(before);
-      out += "…";
+      out.resize(cut);
+      out += kCut;
       return out;
     }
     text.remove_prefix(c.length);
@@ -105,10 +106,11 @@ std::vector<std::string> identifier_words(std::string_view identifier) {
       finish();
       continue;
     }
-    // aB starts a word; so does the last capital of a run before a small letter (HTTPGet -> http, get).
+    // aB starts a word; so does the last capital of a run before a small letter (HTTPGet -> http,
+    // get).
     const bool after_small = i > 0 && is_lower(identifier[i - 1]);
-    const bool ends_capitals = i > 0 && is_upper(identifier[i - 1]) &&
-                               i + 1 < identifier.size() && is_lower(identifier[i + 1]);
+    const bool ends_capitals = i > 0 && is_upper(identifier[i - 1]) && i + 1 < identifier.size() &&
+                               is_lower(identifier[i + 1]);
     if (is_upper(c) && (after_small || ends_capitals)) finish();
     word += lower(c);
   }

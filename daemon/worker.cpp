@@ -32,9 +32,10 @@ Worker::Worker(const Config& config, PolicySnapshot policy,
                std::shared_ptr<const Redactor> redactor, metrics::Registry& registry)
     : config_(config),
       shard_(registry.make_shard()),
-      pipeline_(std::move(policy),
-                {.decode = config.decode, .sessions = config.sessions, .now = &now, .topic_label = {}},
-                std::move(redactor), registry) {
+      pipeline_(
+          std::move(policy),
+          {.decode = config.decode, .sessions = config.sessions, .now = &now, .topic_label = {}},
+          std::move(redactor), registry) {
   outstanding_ = registry.gauge("tocsin_sink_outstanding",
                                 "Findings and dead letters that wait for their acknowledgement.",
                                 {{"sink", "kafka"}});
@@ -67,7 +68,8 @@ void Worker::turn() {
   process_batch();
   sink_->poll();
   if (sink_->failed()) health_.failed = true;
-  // Findings that pile up mean that their topic refuses them: stop reading, keep the group membership alive.
+  // Findings that pile up mean that their topic refuses them: stop reading, keep the group
+  // membership alive.
   if (sink_->outstanding() > kOutstandingMax) {
     if (!source_->paused()) {
       log::warn("worker.paused", "too many findings wait for delivery; reading pauses",
@@ -106,8 +108,7 @@ void Worker::process_batch() {
     if (!record.replayed) reached.insert_or_assign(at, next);
   }
   for (const auto& [at, next] : reached) {
-    const std::int64_t rewind =
-        pipeline_.rewind_offset(at.topic, at.partition).value_or(next);
+    const std::int64_t rewind = pipeline_.rewind_offset(at.topic, at.partition).value_or(next);
     ledger_.cover(ticket_, {.at = at, .next = next, .rewind = std::min(rewind, next)});
     processed_.insert_or_assign(at, next);
   }
@@ -150,10 +151,11 @@ void Worker::on_assigned(std::span<const TopicPartition> partitions) {
 
 void Worker::on_revoked(std::span<const TopicPartition> partitions, bool lost) {
   process_batch();
-  if (!lost) {
+  if (!lost && !leaving_) {
     if (!sink_->flush(kDrainLimit)) {
-      log::warn("worker.revoked", "partitions leave with findings undelivered; their records will "
-                                  "be read again by the next owner",
+      log::warn("worker.revoked",
+                "partitions leave with findings undelivered; their records will "
+                "be read again by the next owner",
                 {{"outstanding", sink_->outstanding()}});
     }
     source_->commit(ledger_.take_settled(), true);
@@ -168,14 +170,15 @@ void Worker::on_revoked(std::span<const TopicPartition> partitions, bool lost) {
 bool Worker::drain() {
   process_batch();
   const bool delivered = sink_->flush(kDrainLimit);
-  source_->commit(ledger_.take_settled(), true);
+  const bool committed = source_->commit(ledger_.take_settled(), true);
+  leaving_ = true;
   source_->close();  // revokes, which finds nothing left to do
   if (!delivered) {
     log::warn("worker.undelivered",
               "leaving with findings undelivered; their records will be read again",
               {{"outstanding", sink_->outstanding()}});
   }
-  return delivered;
+  return delivered && committed;
 }
 
 }  // namespace tocsin

@@ -27,7 +27,8 @@ class Worker final : private KafkaSource::Listener, private PipelineOutput {
  public:
   // Findings that may wait for delivery before reading pauses.
   static constexpr std::size_t kOutstandingMax = 10'000;
-  // How long leaving may wait for deliveries; the rest of the ten seconds is for commits and the group.
+  // How long leaving may wait for deliveries; the rest of the ten seconds is for commits and the
+  // group.
   static constexpr std::chrono::milliseconds kDrainLimit{5000};
 
   static std::expected<std::unique_ptr<Worker>, std::string> create(
@@ -67,6 +68,7 @@ class Worker final : private KafkaSource::Listener, private PipelineOutput {
   std::map<TopicPartition, std::int64_t> processed_;  // the next offset, for the lag
   std::chrono::steady_clock::time_point last_tick_;
   std::atomic<std::int64_t> last_turn_ms_{0};
+  bool leaving_ = false;  // what could be delivered has been: `on_revoked` does not wait again
   log::Sampler sampler_;
   metrics::GaugeId outstanding_;
 };

@@ -1,12 +1,13 @@
 // The interface of a heuristic detector.
 //
-// A detector is one file `detectors/<id>.cpp` that defines `constinit const DetectorSpec <id>_spec`, one catalogue
-// entry `detectors/<id>.md` and one test `tests/unit/detectors/<id>_test.cpp`; nothing else is edited.  The build
-// collects them (CMakeLists.txt) into `detector_specs()`.
+// A detector is one file `detectors/<id>.cpp` that defines `constinit const DetectorSpec
+// <id>_spec`, one catalogue entry `detectors/<id>.md` and one test
+// `tests/unit/detectors/<id>_test.cpp`; nothing else is edited.  The build collects them
+// (CMakeLists.txt) into `detector_specs()`.
 //
-// A detector is immutable options plus one small state object a session.  It has no clock (now is the event's time),
-// no lock, no log and no map of sessions; the session table owns its state and expires it.  Detectors do not see each
-// other's findings, so their order does not matter.
+// A detector is immutable options plus one small state object a session.  It has no clock (now is
+// the event's time), no lock, no log and no map of sessions; the session table owns its state and
+// expires it.  Detectors do not see each other's findings, so their order does not matter.
 #pragma once
 
 #include <cstddef>
@@ -26,8 +27,9 @@ namespace tocsin {
 
 // What is known about the tool of a tool_call or tool_result.
 struct ToolContext {
-  const ToolProfile* declared = nullptr;  // null: the profile does not list it, or there is no profile
-  Effect effect = Effect::kRead;          // declared, else inferred
+  const ToolProfile* declared =
+      nullptr;                    // null: the profile does not list it, or there is no profile
+  Effect effect = Effect::kRead;  // declared, else inferred
   bool inferred = true;
 };
 
@@ -37,7 +39,8 @@ struct EventContext {
   std::uint64_t seq = 0;  // the event's, or its place in the session by arrival
 };
 
-// Evidence as a detector gives it: views into the event or the detector's state, masked by the receiver.
+// Evidence as a detector gives it: views into the event or the detector's state, masked by the
+// receiver.
 struct EvidenceView {
   std::string_view field;
   std::string_view text;
@@ -89,8 +92,8 @@ struct DetectorRule {
 struct DetectorSpec {
   std::string_view id;  // equals the file's name
   std::span<const DetectorRule> rules;
-  // Reads the options (the map under `detectors.<id>` of the configuration; mistakes go to the reader's
-  // diagnostics) and makes the detector.
+  // Reads the options (the map under `detectors.<id>` of the configuration; mistakes go to the
+  // reader's diagnostics) and makes the detector.
   std::unique_ptr<const Detector> (*make)(yaml::MapReader& options);
 };
 

@@ -61,7 +61,8 @@ class State : public DetectorState {
       calls_.emplace_back().call = hash;
       found = calls_.end() - 1;
     }
-    std::rotate(found, found + 1, calls_.end());  // the least recent stays in front, to be forgotten first
+    std::rotate(found, found + 1,
+                calls_.end());  // the least recent stays in front, to be forgotten first
     return calls_.back();
   }
 

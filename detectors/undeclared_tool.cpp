@@ -29,8 +29,8 @@ constexpr std::array<DetectorRule, 2> kRules = {{
 // Tools already reported in this session, so that a tool is one finding and not one a call.
 class State : public DetectorState {
  public:
-  // False when the tool was reported before.  Once full, it forgets nothing and reports nothing new: the session has
-  // already produced more undeclared tools than anybody will read.
+  // False when the tool was reported before.  Once full, it forgets nothing and reports nothing
+  // new: the session has already produced more undeclared tools than anybody will read.
   bool first_time(std::string_view tool, std::size_t tools_max) {
     const std::uint64_t hash = hash64(tool);
     if (std::ranges::find(reported_, hash) != reported_.end()) return false;
@@ -59,7 +59,8 @@ class UndeclaredTool : public Detector {
     if (event.type != EventType::kToolCall) return;
     if (context.profile == nullptr || context.tool.declared != nullptr) return;
     if (!static_cast<State&>(state).first_time(event.tool.name, tools_max_)) return;
-    const std::array<EvidenceView, 1> evidence = {{{.field = "tool.name", .text = event.tool.name}}};
+    const std::array<EvidenceView, 1> evidence = {
+        {{.field = "tool.name", .text = event.tool.name}}};
     reporter.report(
         context.profile->decision == Decision::kConsequential ? kInConsequential : kInAssistive,
         evidence);

@@ -1,11 +1,12 @@
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <iostream>
 #include <memory>
 #include <set>
 #include <string>
 #include <vector>
+
+#include <nlohmann/json.hpp>
 
 #include "daemon/cli/cli.h"
 
@@ -58,7 +59,11 @@ int check(const Options& options) {
   Diagnostics diagnostics;
   Config config = load_config(options.config, !options.config.empty(), process_environment(),
                               environment_names(), diagnostics);
-  if (!options.paths.empty()) sort_paths(options.paths, config);
+  if (!options.paths.empty()) {
+    sort_paths(options.paths, config);
+  } else if (options.config.empty() && !shipped_rules().empty()) {
+    config.rules.systems = {shipped_rules() / "systems"};
+  }
   const auto policy = load_policy(config, true, diagnostics);
   if (options.json) {
     std::cout << to_json(diagnostics) << '\n';

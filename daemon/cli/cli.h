@@ -1,13 +1,14 @@
-// The subcommands.  Each adds itself to the program and, when chosen, runs and sets the exit status.
+// The subcommands.  Each adds itself to the program and, when chosen, runs and sets the exit
+// status.
 #pragma once
-
-#include <CLI/CLI.hpp>
 
 #include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
+
+#include <CLI/CLI.hpp>
 
 #include "daemon/config.h"
 #include "daemon/diagnostics.h"
@@ -33,7 +34,8 @@ bool colour(std::FILE* stream);
 // "12,345,678"
 std::string grouped(std::uint64_t number);
 
-// Prints to standard error what there is to say; the mistake's exit status, or kDone without errors.
+// Prints to standard error what there is to say; the mistake's exit status, or kDone without
+// errors.
 int report(const Diagnostics& diagnostics);
 
 // The policy of a configuration.

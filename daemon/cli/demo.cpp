@@ -1,7 +1,7 @@
-// The daemon on an embedded broker with scripted traffic: nothing to set up, the whole path is the real one.
+// The daemon on an embedded broker with scripted traffic: nothing to set up, the whole path is the
+// real one.
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <array>
 #include <chrono>
@@ -10,6 +10,8 @@
 #include <random>
 #include <string>
 #include <thread>
+
+#include <nlohmann/json.hpp>
 
 #include "daemon/cli/cli.h"
 #include "daemon/daemon.h"
@@ -76,10 +78,10 @@ std::string readable(std::string_view json, bool coloured) {
   };
   const std::string severity = text("severity");
   const std::string time = text("time");
-  std::string out = fmt::format(
-      "{}  {}{:<8}{}  {:<14}  {}\n", time.size() > 19 ? time.substr(11, 8) : time,
-      coloured ? colour_of(severity) : "", severity, coloured ? "\033[0m" : "", text("system"),
-      text("title"));
+  std::string out =
+      fmt::format("{}  {}{:<8}{}  {:<14}  {}\n", time.size() > 19 ? time.substr(11, 8) : time,
+                  coloured ? colour_of(severity) : "", severity, coloured ? "\033[0m" : "",
+                  text("system"), text("title"));
   std::string where = text("type");
   if (const std::string tool = text("tool"); !tool.empty()) where += " " + tool;
   out += fmt::format("{:20}{}  rule {}  session {}\n", "", where, text("rule"), text("session_id"));
@@ -148,7 +150,8 @@ int demo(const Options& options) {
   };
   std::vector<std::string> names;
   for (const auto& [name, value] : overrides) names.push_back(name);
-  const Config config = load_config({}, true, environment, names, diagnostics);
+  Config config = load_config({}, true, environment, names, diagnostics);
+  config.rules.systems = {shipped_rules() / "systems"};
   const auto policy = load_policy(config, true, diagnostics);
   if (const int status = report(diagnostics); status != kDone) return status;
 
@@ -169,7 +172,8 @@ int demo(const Options& options) {
       "  metrics   http://{}:{}/metrics\n"
       "  health    http://{}:{}/readyz\n"
       "  findings  topic {} on that broker, and below as they come\n\n"
-      "Every minute: a secret in an output, a destructive shell command, and a poisoned web page that\n"
+      "Every minute: a secret in an output, a destructive shell command, and a poisoned web page "
+      "that\n"
       "makes an agent mail private data out.  The first within seconds.  Ctrl-C ends it.\n\n",
       version(), brokers, "localhost", daemon.http_port(), "localhost", daemon.http_port(),
       config.topics.findings);

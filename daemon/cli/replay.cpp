@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-
 #include <unistd.h>
 
 #include <chrono>
@@ -52,8 +51,8 @@ class Output final : public PipelineOutput {
     const double rate =
         seconds > 0 ? static_cast<double>(pipeline.events() + pipeline.rejected()) / seconds : 0;
     out << fmt::format("{} events, {} rejected, {} findings in {:.1f} s ({} events/s)\n",
-                       grouped(pipeline.events()), grouped(pipeline.rejected()),
-                       grouped(findings_), seconds, grouped(static_cast<std::uint64_t>(rate)));
+                       grouped(pipeline.events()), grouped(pipeline.rejected()), grouped(findings_),
+                       seconds, grouped(static_cast<std::uint64_t>(rate)));
     for (const auto& [reason, entry] : rejected_) {
       out << fmt::format("  rejected as {}: {}, first {}\n", name_of(reason), grouped(entry.count),
                          printable(entry.first));
@@ -103,7 +102,8 @@ class Progress {
   Clock::time_point last_ = Clock::now();
 };
 
-// One file through the pipeline; false, with the reason on standard error, when it cannot be read to its end.
+// One file through the pipeline; false, with the reason on standard error, when it cannot be read
+// to its end.
 bool replay_file(const std::string& path, const Config& config, Pipeline& pipeline, Output& output,
                  Progress& progress) {
   auto source = FileSource::open(path, config.decode.event_bytes_max);
@@ -122,10 +122,9 @@ bool replay_file(const std::string& path, const Config& config, Pipeline& pipeli
       if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;  // a blank line
       std::string& kept = lines[batch.size()];
       kept.assign(line);
-      batch.push_back({.payload = kept,
-                       .source = {.topic = source->name(),
-                                  .partition = 0,
-                                  .offset = source->line_number()}});
+      batch.push_back(
+          {.payload = kept,
+           .source = {.topic = source->name(), .partition = 0, .offset = source->line_number()}});
     }
     pipeline.run(batch, output);
     progress.update(pipeline);
@@ -153,7 +152,7 @@ int replay(const Options& options) {
   if (!to_stdout) {
     file.open(options.out, std::ios::binary | std::ios::trunc);
     if (!file) {
-      std::cerr << "tocsin replay: " << options.out << ": cannot be written\n";
+      std::cerr << "tocsin replay: " << printable(options.out, 4096) << ": cannot be written\n";
       return kOperatorMistake;
     }
   }
@@ -165,12 +164,10 @@ int replay(const Options& options) {
   const auto redactor = std::make_shared<const Redactor>(
       config.hmac_secret.empty() ? Redactor::random_key()
                                  : Redactor::key_from_secret(config.hmac_secret));
-  Pipeline pipeline(snapshot,
-                    {.decode = config.decode,
-                     .sessions = config.sessions,
-                     .now = {},
-                     .topic_label = "replay"},
-                    redactor, registry);
+  Pipeline pipeline(
+      snapshot,
+      {.decode = config.decode, .sessions = config.sessions, .now = {}, .topic_label = "replay"},
+      redactor, registry);
   static_cast<void>(TopicMetrics(registry, "replay"));
   Output output(out);
   Progress progress;
@@ -194,7 +191,7 @@ int replay(const Options& options) {
     metrics_file << registry.text();
     metrics_file.close();
     if (!metrics_file) {
-      std::cerr << "tocsin replay: " << options.metrics << ": cannot be written\n";
+      std::cerr << "tocsin replay: " << printable(options.metrics, 4096) << ": cannot be written\n";
       complete = false;
     }
   }
@@ -208,15 +205,24 @@ void add_replay(CLI::App& app, int* exit) {
       "replay", "Recorded events through the same engine: findings as JSON lines");
   auto options = std::make_shared<Options>();
   command->add_option("--config", options->config, "The configuration file");
-  command->add_option("--rules", options->rules, "Rule packs, or directories of them");
-  command->add_option("--systems", options->systems, "System profiles, or directories of them");
+  // One value each time: what follows it is a FILE.
+  command
+      ->add_option("--rules", options->rules,
+                   "A rule pack, or a directory of them; may be repeated")
+      ->allow_extra_args(false);
+  command
+      ->add_option("--systems", options->systems,
+                   "A system profile, or a directory of them; may be repeated")
+      ->allow_extra_args(false);
   auto format = std::make_shared<std::string>("tocsin");
   command->add_option("--format", *format, "How the events are written")
       ->check(CLI::IsMember({"tocsin"}))
       ->capture_default_str();
   command->add_option("--out", options->out, "Where findings go (default: standard output)");
-  command->add_option("--metrics", options->metrics, "Write the metrics here, in Prometheus's text format");
-  command->add_option("FILE", options->files, "JSON lines, gzip or not; - or nothing: standard input");
+  command->add_option("--metrics", options->metrics,
+                      "Write the metrics here, in Prometheus's text format");
+  command->add_option("FILE", options->files,
+                      "JSON lines, gzip or not; - or nothing: standard input");
   command->footer(
       "Time is the events' own: findings are detected at the moment of their event.\n"
       "A summary goes to standard error.\n\n"

@@ -29,13 +29,15 @@ int run(const std::string& path) {
 }  // namespace
 
 void add_run(CLI::App& app, int* exit) {
-  CLI::App* command = app.add_subcommand("run", "Watch: consume events from Kafka until told to stop");
+  CLI::App* command =
+      app.add_subcommand("run", "Watch: consume events from Kafka until told to stop");
   auto path = std::make_shared<std::string>();
   command->add_option("--config", *path, "The configuration file (see deploy/tocsin.yaml)")
       ->required();
   command->footer(
       "Every key can be overridden from the environment: session.idle_seconds is\n"
-      "TOCSIN_SESSION_IDLE_SECONDS, kafka's sasl.password_file is TOCSIN_KAFKA_SASL_PASSWORD_FILE.\n"
+      "TOCSIN_SESSION_IDLE_SECONDS, kafka's sasl.password_file is "
+      "TOCSIN_KAFKA_SASL_PASSWORD_FILE.\n"
       "SIGTERM drains, delivers, commits and leaves within ten seconds.\n\n"
       "Example:\n"
       "  tocsin run --config /etc/tocsin/tocsin.yaml");

@@ -14,10 +14,12 @@ namespace tocsin {
 namespace {
 
 constexpr std::array<std::string_view, kRejectCount> kRejectNames = {
-    "empty",           "too_large",      "invalid_utf8",   "malformed_json",
-    "trailing_content", "not_an_object",  "too_deep",       "too_many_values",
-    "wrong_type",      "missing_time",   "missing_system", "missing_session_id",
-    "missing_type",    "missing_payload", "unknown_type",   "bad_time",
+    "empty",          "too_large",        "invalid_utf8",
+    "malformed_json", "trailing_content", "not_an_object",
+    "too_deep",       "too_many_values",  "wrong_type",
+    "missing_time",   "missing_system",   "missing_session_id",
+    "missing_type",   "missing_payload",  "unknown_type",
+    "bad_time",
 };
 constexpr std::size_t kArenaBytes = std::size_t{64} << 10;
 constexpr std::size_t kParserDepth = 1024;  // simdjson's own; ours is checked where we descend
@@ -62,7 +64,8 @@ Status read_string(simdjson::ondemand::value value, std::string_view& out) {
   return {};
 }
 
-// Overwrites every \uD800-\uDFFF escape that is not half of a pair with \uFFFD, in place; true when there was one.
+// Overwrites every \uD800-\uDFFF escape that is not half of a pair with \uFFFD, in place; true when
+// there was one.
 bool replace_lone_surrogates(std::vector<char>& text, std::size_t size) {
   const auto surrogate_at = [&](std::size_t i) -> char {  // 'h', 'l' or 0
     if (i + 6 > size || text[i] != '\\' || text[i + 1] != 'u') return 0;
@@ -95,9 +98,7 @@ bool replace_lone_surrogates(std::vector<char>& text, std::size_t size) {
 std::string_view name_of(Reject reason) { return kRejectNames[std::to_underlying(reason)]; }
 
 NativeDecoder::NativeDecoder(DecodeLimits limits)
-    : limits_(limits),
-      arena_block_(kArenaBytes),
-      arena_(arena_block_.data(), arena_block_.size()) {
+    : limits_(limits), arena_block_(kArenaBytes), arena_(arena_block_.data(), arena_block_.size()) {
   for (Text* text : {&document_, &arguments_}) {
     text->parser = std::make_unique<simdjson::ondemand::parser>(limits_.event_bytes_max);
   }
@@ -126,7 +127,8 @@ std::expected<const Event*, Reject> NativeDecoder::decode(std::string_view bytes
   if (bytes.size() > limits_.event_bytes_max) return because(Reject::kTooLarge);
   reset();
   Status status = decode_once(bytes);
-  // simdjson says only "malformed" for a string it cannot unescape, so look for the one repairable cause.
+  // simdjson says only "malformed" for a string it cannot unescape, so look for the one repairable
+  // cause.
   if (!status && status.error() == Reject::kMalformedJson &&
       replace_lone_surrogates(document_.padded, bytes.size())) {
     reset();
@@ -145,7 +147,7 @@ std::expected<const Event*, Reject> NativeDecoder::decode(std::string_view bytes
 void NativeDecoder::reset() {
   arena_.release();
   leaves_ = 0;
-  has_time_ = has_type_ = has_payload_ = false;
+  has_time_ = has_type_ = has_text_ = has_tools_ = false;
   // The vectors keep their memory: clear, do not replace.
   std::vector<Leaf> arguments = std::exchange(event_.tool.arguments, {});
   std::vector<Leaf> result = std::exchange(event_.tool.result, {});
@@ -175,7 +177,8 @@ Status NativeDecoder::read_envelope(Object object) {
   for (auto field : object) {
     std::string_view key;
     Value value;
-    // Keys are unescaped too: `"\u0074ype"` is `type` to whoever reads the agent's side of the story.
+    // Keys are unescaped too: `"\u0074ype"` is `type` to whoever reads the agent's side of the
+    // story.
     if (const auto error = field.unescaped_key().get(key)) return because(reason_for(error));
     if (const auto error = field.value().get(value)) return because(reason_for(error));
     if (const Status read = read_field(key, value); !read) return read;
@@ -214,7 +217,7 @@ Status NativeDecoder::read_field(std::string_view key, Value value) {
     return {};
   }
   if (key == "text") {
-    has_payload_ = true;
+    has_text_ = true;
     return read_string(value, event_.text);
   }
   if (key == "tool") return read_tool(value);
@@ -235,6 +238,11 @@ Status NativeDecoder::read_tool(Value value) {
   Object object;
   if (const auto error = value.get_object().get(object)) return because(reason_for(error));
   // Twice the same key: the last one counts, as in the parsers that agents use.
+  ToolUse& tool = event_.tool;
+  tool.name = tool.call_id = tool.error = {};
+  tool.arguments.clear();
+  tool.result.clear();
+  tool.has_arguments = tool.arguments_parsed = false;
   for (auto field : object) {
     std::string_view key;
     Value member;
@@ -248,10 +256,12 @@ Status NativeDecoder::read_tool(Value value) {
     } else if (key == "error") {
       json_type type{};
       if (const auto error = member.type().get(type)) return because(reason_for(error));
+      event_.tool.error = {};
       if (type == json_type::string) {
         read = read_string(member, event_.tool.error);
       } else if (!is_null(member) && scalar_token(member) != "false") {
-        event_.tool.error = "error";  // an object or `true`: failed, and how is not for us to interpret
+        event_.tool.error =
+            "error";  // an object or `true`: failed, and how is not for us to interpret
       }
     } else if (key == "arguments") {
       read = read_arguments(member);
@@ -262,7 +272,6 @@ Status NativeDecoder::read_tool(Value value) {
     }
     if (!read) return read;
   }
-  has_payload_ = has_payload_ || !event_.tool.name.empty();
   return {};
 }
 
@@ -279,27 +288,36 @@ Status NativeDecoder::read_arguments(Value value) {
     tool.arguments_parsed = true;
     return flatten(value, 0, tool.arguments);
   }
-  // Some producers send the arguments as a string of JSON.  Whatever does not parse is matched as text.
+  // Some producers send the arguments as a string of JSON.  Whatever does not parse is matched as
+  // text.
   std::string_view text;
   if (const auto error = value.get_string().get(text)) return because(reason_for(error));
   const std::size_t start = text.find_first_not_of(" \t\r\n");
   if (start != std::string_view::npos && (text[start] == '{' || text[start] == '[')) {
-    simdjson::ondemand::document document;
-    Value root;
-    const std::size_t leaves_before = leaves_;
-    if (parse(arguments_, text).get(document) == simdjson::SUCCESS &&
-        document.get_value().get(root) == simdjson::SUCCESS) {
-      const Status read = flatten(root, 0, tool.arguments);
-      if (read && at_end(document)) {
-        tool.arguments_parsed = true;
-        return {};
-      }
+    tool.arguments_parsed = read_arguments_text(text);
+    if (!tool.arguments_parsed && replace_lone_surrogates(arguments_.padded, text.size())) {
+      tool.arguments_parsed = read_arguments_text({arguments_.padded.data(), text.size()});
+      repaired_ = tool.arguments_parsed;
     }
-    leaves_ = leaves_before;
-    tool.arguments.clear();
-    path_.clear();
+    if (tool.arguments_parsed) return {};
   }
   return add_leaf(text, LeafKind::kString, tool.arguments);
+}
+
+// False, and nothing added, when the text is not JSON.
+bool NativeDecoder::read_arguments_text(std::string_view text) {
+  simdjson::ondemand::document document;
+  Value root;
+  const std::size_t leaves_before = leaves_;
+  if (parse(arguments_, text).get(document) == simdjson::SUCCESS &&
+      document.get_value().get(root) == simdjson::SUCCESS) {
+    const Status read = flatten(root, 0, event_.tool.arguments);
+    if (read && at_end(document)) return true;
+  }
+  leaves_ = leaves_before;
+  event_.tool.arguments.clear();
+  path_.clear();
+  return false;
 }
 
 Status NativeDecoder::read_definitions(Value value) {
@@ -313,7 +331,7 @@ Status NativeDecoder::read_definitions(Value value) {
     if (event_.tools.size() >= limits_.tools_max) return because(Reject::kTooManyValues);
     if (const Status read = read_definition(definition); !read) return read;
   }
-  has_payload_ = true;
+  has_tools_ = true;
   return {};
 }
 
@@ -331,9 +349,10 @@ Status NativeDecoder::read_definition(Value value) {
       read = read_string(member, tool.name);
     } else if (key == "description") {
       read = read_string(member, tool.description);
-    } else if (key == "parameters" && !is_null(member)) {
+    } else if (key == "parameters") {
       path_.clear();
-      read = flatten(member, 0, tool.parameters);
+      tool.parameters.clear();
+      if (!is_null(member)) read = flatten(member, 0, tool.parameters);
     }
     if (!read) return read;
   }
@@ -350,9 +369,9 @@ Status NativeDecoder::check_complete() const {
   switch (event_.type) {
     case EventType::kSystemMessage:
     case EventType::kUserMessage:
-    case EventType::kModelOutput:
+    case EventType::kModelOutput: return has_text_ ? Status{} : because(Reject::kMissingPayload);
     case EventType::kToolDefinitions:
-      return has_payload_ ? Status{} : because(Reject::kMissingPayload);
+      return has_tools_ ? Status{} : because(Reject::kMissingPayload);
     case EventType::kToolCall:
     case EventType::kToolResult:
       return event_.tool.name.empty() ? because(Reject::kMissingPayload) : Status{};

@@ -18,19 +18,21 @@ namespace tocsin {
 
 struct DecodeLimits {
   std::size_t event_bytes_max = std::size_t{1} << 20;
-  std::size_t depth_max = 64;         // of arguments, results and schemas
-  std::size_t leaves_max = 100'000;   // scalars kept of one event
-  std::size_t path_bytes_max = 512;   // of one leaf's path; longer ones are cut
-  std::size_t tools_max = 1'000;      // in one tool_definitions event
+  std::size_t depth_max = 64;        // of arguments, results and schemas
+  std::size_t leaves_max = 100'000;  // scalars kept of one event
+  std::size_t path_bytes_max = 512;  // of one leaf's path; longer ones are cut
+  std::size_t tools_max = 1'000;     // in one tool_definitions event
 };
 
-// One a worker; not thread-safe.  Reuses its parser and buffers, so a steady stream allocates nothing.
+// One a worker; not thread-safe.  Reuses its parser and buffers, so a steady stream allocates
+// nothing.
 class NativeDecoder {
  public:
   explicit NativeDecoder(DecodeLimits limits = {});
 
-  // The event lives in this decoder until the next call.  A lone surrogate escape (which JavaScript and Python
-  // producers write, and simdjson refuses) becomes U+FFFD instead of a blind spot; `repaired` then says so.
+  // The event lives in this decoder until the next call.  A lone surrogate escape (which JavaScript
+  // and Python producers write, and simdjson refuses) becomes U+FFFD instead of a blind spot;
+  // `repaired` then says so.
   std::expected<const Event*, Reject> decode(std::string_view bytes, const SourcePosition& source);
   [[nodiscard]] bool repaired() const { return repaired_; }
 
@@ -49,6 +51,7 @@ class NativeDecoder {
   std::expected<void, Reject> read_field(std::string_view key, Value value);
   std::expected<void, Reject> read_tool(Value value);
   std::expected<void, Reject> read_arguments(Value value);
+  bool read_arguments_text(std::string_view text);
   std::expected<void, Reject> read_definitions(Value value);
   std::expected<void, Reject> read_definition(Value value);
   std::expected<void, Reject> check_complete() const;
@@ -70,7 +73,8 @@ class NativeDecoder {
   // What the envelope said so far; a missing one is only known at its end.
   bool has_time_ = false;
   bool has_type_ = false;
-  bool has_payload_ = false;
+  bool has_text_ = false;
+  bool has_tools_ = false;
   std::string event_id_;  // made up, when the producer gave none
   Event event_;
 };

@@ -33,9 +33,9 @@ PolicyMetrics::System system_ids(Registry& registry, std::string_view name,
   PolicyMetrics::System ids;
   const std::string system(name);
   for (std::size_t i = 0; i < kEventTypeCount; ++i) {
-    ids.events[i] = registry.counter(
-        "tocsin_events_total", "Events decoded and processed.",
-        {{"system", system}, {"type", std::string(event_type_names()[i])}});
+    ids.events[i] =
+        registry.counter("tocsin_events_total", "Events decoded and processed.",
+                         {{"system", system}, {"type", std::string(event_type_names()[i])}});
   }
   if (profile != nullptr) {
     for (const auto& [tool_name, tool] : profile->tools) {
@@ -43,34 +43,33 @@ PolicyMetrics::System system_ids(Registry& registry, std::string_view name,
     }
   }
   for (std::size_t i = 0; i < kEffectCount; ++i) {
-    ids.undeclared_tools[i] =
-        tool_ids(registry, name, "undeclared", static_cast<Effect>(i), true);
+    ids.undeclared_tools[i] = tool_ids(registry, name, "undeclared", static_cast<Effect>(i), true);
   }
   const std::string risk(profile == nullptr ? "unknown" : name_of(profile->risk));
   ids.outputs = registry.counter("tocsin_outputs_total", "Model outputs seen.",
                                  {{"system", system}, {"risk", risk}});
-  ids.violating_outputs = registry.counter("tocsin_policy_violating_outputs_total",
-                                           "Model outputs with a finding at severity medium or above.",
-                                           {{"system", system}, {"risk", risk}});
+  ids.violating_outputs =
+      registry.counter("tocsin_policy_violating_outputs_total",
+                       "Model outputs with a finding at severity medium or above.",
+                       {{"system", system}, {"risk", risk}});
   for (const RuleInfo& rule : reportable) {
-    ids.findings.push_back(
-        registry.counter("tocsin_findings_total", "Findings, by what found them.",
-                         {{"system", system},
-                          {"rule", rule.id},
-                          {"severity", std::string(name_of(rule.severity))},
-                          {"category", std::string(name_of(rule.category))},
-                          {"suppressed", "false"}}));
+    ids.findings.push_back(registry.counter("tocsin_findings_total",
+                                            "Findings, by what found them.",
+                                            {{"system", system},
+                                             {"rule", rule.id},
+                                             {"severity", std::string(name_of(rule.severity))},
+                                             {"category", std::string(name_of(rule.category))},
+                                             {"suppressed", "false"}}));
   }
   for (std::size_t i = 0; i < kSeverityCount; ++i) {
     ids.detection_seconds[i] = registry.histogram(
         "tocsin_detection_seconds", "From the misuse event's own time to its finding.",
-        kDetectionBounds,
-        {{"system", system}, {"severity", std::string(severity_names()[i])}});
+        kDetectionBounds, {{"system", system}, {"severity", std::string(severity_names()[i])}});
   }
-  ids.content_coverage = registry.gauge(
-      "tocsin_content_coverage_ratio",
-      "Share of recent tool calls whose arguments could be seen; NaN: no calls yet.",
-      {{"system", system}}, metrics::Merge::kRatio);
+  ids.content_coverage =
+      registry.gauge("tocsin_content_coverage_ratio",
+                     "Share of recent tool calls whose arguments could be seen; NaN: no calls yet.",
+                     {{"system", system}}, metrics::Merge::kRatio);
   return ids;
 }
 
@@ -90,10 +89,9 @@ PolicyMetrics::PolicyMetrics(Registry& registry, const Policy& policy) {
 
 TopicMetrics::TopicMetrics(Registry& registry, std::string_view topic) {
   for (std::size_t i = 0; i < kRejectCount; ++i) {
-    rejected[i] = registry.counter("tocsin_events_rejected_total",
-                                   "Records that are not events, by reason.",
-                                   {{"topic", std::string(topic)},
-                                    {"reason", std::string(name_of(static_cast<Reject>(i)))}});
+    rejected[i] = registry.counter(
+        "tocsin_events_rejected_total", "Records that are not events, by reason.",
+        {{"topic", std::string(topic)}, {"reason", std::string(name_of(static_cast<Reject>(i)))}});
   }
   repaired = registry.counter("tocsin_events_repaired_total",
                               "Events decoded after lone surrogate escapes became U+FFFD.",

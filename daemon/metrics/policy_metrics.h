@@ -1,4 +1,5 @@
-// The metric series that a policy gives rise to: systems, their tools, and everything that can be found in them.
+// The metric series that a policy gives rise to: systems, their tools, and everything that can be
+// found in them.
 #pragma once
 
 #include <array>
@@ -14,7 +15,8 @@
 
 namespace tocsin {
 
-// Made once a policy, before anything is counted under it; immutable then.  Names: contracts.md section 3.
+// Made once a policy, before anything is counted under it; immutable then.  Names: contracts.md
+// section 3.
 class PolicyMetrics {
  public:
   struct ToolIds {
@@ -27,7 +29,7 @@ class PolicyMetrics {
     std::array<ToolIds, kEffectCount> undeclared_tools;  // by inferred effect
     metrics::CounterId outputs;
     metrics::CounterId violating_outputs;
-    std::vector<metrics::CounterId> findings;                          // by position in `reportable`
+    std::vector<metrics::CounterId> findings;  // by position in `reportable`
     std::array<metrics::HistogramId, kSeverityCount> detection_seconds;
     metrics::GaugeId content_coverage;
   };

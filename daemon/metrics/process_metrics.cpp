@@ -13,7 +13,8 @@
 namespace tocsin {
 namespace {
 
-// Field numbers of /proc/self/stat as proc(5) counts them, from 1; the second one, the name, is in parentheses.
+// Field numbers of /proc/self/stat as proc(5) counts them, from 1; the second one, the name, is in
+// parentheses.
 struct ProcessStat {
   double cpu_seconds = 0;
   double start_seconds_after_boot = 0;
@@ -75,8 +76,7 @@ void register_process_metrics(metrics::Registry& registry) {
   const auto resident =
       registry.gauge("process_resident_memory_bytes", "Resident memory size in bytes.");
   const auto open = registry.gauge("process_open_fds", "Number of open file descriptors.");
-  const auto limit =
-      registry.gauge("process_max_fds", "Maximum number of open file descriptors.");
+  const auto limit = registry.gauge("process_max_fds", "Maximum number of open file descriptors.");
   registry.on_collect([=, boot = boot_time_seconds()](metrics::Shard& shard) {
     const ProcessStat stat = read_stat();
     shard.set(cpu, stat.cpu_seconds);

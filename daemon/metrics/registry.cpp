@@ -34,8 +34,8 @@ std::uint64_t Shard::read(std::uint32_t index) const {
 }
 
 void Shard::observe(HistogramId id, double value) {
-  const auto bucket = static_cast<std::uint32_t>(
-      std::ranges::lower_bound(id.bounds, value) - id.bounds.begin());
+  const auto bucket =
+      static_cast<std::uint32_t>(std::ranges::lower_bound(id.bounds, value) - id.bounds.begin());
   bump(cell(id.cell + bucket), 1);
   auto& sum = cell(id.cell + static_cast<std::uint32_t>(id.bounds.size()) + 1);
   const auto so_far = std::bit_cast<double>(sum.load(std::memory_order_relaxed));
@@ -142,7 +142,9 @@ prometheus::ClientMetric Registry::sample(const Family& family, const Series& se
   switch (family.kind) {
     case Kind::kCounter: metric.counter.value = static_cast<double>(total(series.cell)); break;
     case Kind::kGauge: metric.gauge.value = merged(series.cell, series.merge).value_or(0); break;
-    case Kind::kReading: metric.counter.value = merged(series.cell, series.merge).value_or(0); break;
+    case Kind::kReading:
+      metric.counter.value = merged(series.cell, series.merge).value_or(0);
+      break;
     case Kind::kHistogram: {
       std::uint64_t cumulative = 0;
       const auto buckets = static_cast<std::uint32_t>(family.bounds.size());

@@ -1,8 +1,9 @@
 // Metrics: counted without locks in each worker, summed when scraped.
 //
-// A series is a dense id.  Every thread that counts owns a Shard, an array of cells that it alone writes and scrapes
-// read; so counting is one relaxed load and store.  Series are registered at load time (so that each exists at 0 from
-// the start, see contracts.md section 3) and never removed.
+// A series is a dense id.  Every thread that counts owns a Shard, an array of cells that it alone
+// writes and scrapes read; so counting is one relaxed load and store.  Series are registered at
+// load time (so that each exists at 0 from the start, see contracts.md section 3) and never
+// removed.
 #pragma once
 
 #include <prometheus/metric_family.h>
@@ -40,8 +41,8 @@ struct HistogramId {
   std::span<const double> bounds{};  // upper, ascending; owned by the registry
 };
 
-// How a gauge that several shards set becomes one sample.  kRatio: two cells, the sum of the first over the sum of the
-// second; NaN ("nothing seen yet") while that is zero.
+// How a gauge that several shards set becomes one sample.  kRatio: two cells, the sum of the first
+// over the sum of the second; NaN ("nothing seen yet") while that is zero.
 enum class Merge : std::uint8_t { kSum, kMax, kRatio };
 
 class Shard {
@@ -61,8 +62,10 @@ class Shard {
   friend class Registry;
 
   static constexpr std::size_t kChunkCells = 4096;
-  static constexpr std::size_t kChunksMax = 4096;  // 16 M cells: far beyond what a scrape could carry
-  // A gauge's bits are stored exclusive-or this NaN, which no computation yields: so a fresh, zeroed cell is absent.
+  static constexpr std::size_t kChunksMax =
+      4096;  // 16 M cells: far beyond what a scrape could carry
+  // A gauge's bits are stored exclusive-or this NaN, which no computation yields: so a fresh,
+  // zeroed cell is absent.
   static constexpr std::uint64_t kAbsent = 0xFFF8'DEAD'DEAD'DEADULL;
   using Chunk = std::array<std::atomic<std::uint64_t>, kChunkCells>;
 
@@ -84,7 +87,8 @@ class Shard {
 
 class Registry {
  public:
-  // Registering the same series again gives the same id.  Thread-safe, slow: at load and (re)assignment only.
+  // Registering the same series again gives the same id.  Thread-safe, slow: at load and
+  // (re)assignment only.
   CounterId counter(std::string_view family, std::string_view help, Labels labels = {});
   GaugeId gauge(std::string_view family, std::string_view help, Labels labels = {},
                 Merge merge = Merge::kSum);

@@ -33,7 +33,8 @@ void read_returns(MapReader& reader, Returns* out) {
       out->untrusted = true;
     } else {
       const std::string_view near = nearest(*word, kReturnsNames);
-      yaml::error_at(item, fmt::format("`{}` is not a value for `{}.returns`", *word, reader.path()),
+      yaml::error_at(item,
+                     fmt::format("`{}` is not a value for `{}.returns`", *word, reader.path()),
                      near.empty() ? one_of(kReturnsNames) : fmt::format("did you mean `{}`?", near),
                      reader.context().diagnostics);
     }
@@ -59,6 +60,11 @@ void read_tools(MapReader tools, SystemProfile* profile) {
 
 void read_owner(MapReader reader, Owner* owner) {
   reader.string("name", &owner->name);
+  const Node* name = reader.node("name");
+  if (name != nullptr && name->kind == Node::Kind::kScalar && name->scalar.empty()) {
+    yaml::error_at(*name, "`owner.name` is empty", "one person or team, not a committee",
+                   reader.context().diagnostics);
+  }
   reader.string("contact", &owner->contact);
   reader.strings("escalation", &owner->escalation);
   reader.finish();
@@ -100,12 +106,20 @@ std::optional<SystemProfile> read_system_profile(const yaml::Document& document,
   SystemProfile profile;
   if (reader.require("system", "the value of `system` in this system's events")) {
     reader.string("system", &profile.system);
+    const Node* name = reader.node("system");
+    if (name->kind == Node::Kind::kScalar && name->scalar.empty()) {
+      yaml::error_at(*name, "`system` is empty", "the value of `system` in this system's events",
+                     diagnostics);
+    }
   }
   if (owner_needed) {
     reader.require("owner", "name who answers for this system: owner: {name: ..., contact: ...}");
   }
   MapReader owner = reader.map("owner");
-  if (owner.self() != nullptr && owner_needed) {
+  const Node* owner_node = reader.node("owner");
+  const bool owner_read =
+      owner.self() != nullptr || (owner_node != nullptr && owner_node->kind == Node::Kind::kNull);
+  if (owner_read && owner_needed) {
     owner.require("name", "one person or team, not a committee");
   }
   read_owner(owner, &profile.owner);
@@ -115,7 +129,8 @@ std::optional<SystemProfile> read_system_profile(const yaml::Document& document,
   auto decision = static_cast<std::size_t>(profile.decision);
   reader.choice("decision", kDecisionNames, &decision);
   profile.decision = static_cast<Decision>(decision);
-  if (reader.require("tools", "a map of tool name to {effect, returns, destination}; {} for none")) {
+  if (reader.require("tools",
+                     "a map of tool name to {effect, returns, destination}; {} for none")) {
     read_tools(reader.map("tools"), &profile);
   }
   for_each_map(reader, "misuse_cases", [&](MapReader& each) {
@@ -132,6 +147,9 @@ std::optional<SystemProfile> read_system_profile(const yaml::Document& document,
     std::size_t category = 0;
     std::size_t severity = 0;
     std::size_t action = 0;
+    each.require("category", one_of(category_names()));
+    each.require("severity", one_of(severity_names()));
+    each.require("action", one_of(kContainmentActions));
     each.choice("category", category_names(), &category);
     each.choice("severity", severity_names(), &severity);
     each.choice("action", kContainmentActions, &action);

@@ -1,8 +1,8 @@
 // What the owner of an AI system says about it: `rules/systems/*.yaml`, contracts.md section 5.
 #pragma once
 
-#include <cstdint>
 #include <array>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>

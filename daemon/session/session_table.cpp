@@ -7,7 +7,8 @@
 namespace tocsin {
 namespace {
 
-// A session's share of the list, the index and the set, measured once with malloc_usable_size and rounded up.
+// A session's share of the list, the index and the set, measured once with malloc_usable_size and
+// rounded up.
 constexpr std::size_t kBookkeepingBytes = 320;
 
 }  // namespace
@@ -63,7 +64,8 @@ std::optional<std::int64_t> SessionTable::oldest_offset() const {
 }
 
 void SessionTable::drop_idle() {
-  // Touched longest ago first, and the watermark never goes back: so the ones to drop stand in front.
+  // Touched longest ago first, and the watermark never goes back: so the ones to drop stand in
+  // front.
   while (!sessions_.empty() && watermark_ - sessions_.front().watermark_at_touch > idle_) {
     drop(sessions_.begin());
     ++expired_;

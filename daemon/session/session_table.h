@@ -1,7 +1,8 @@
 // What is remembered of sessions: bounded in bytes, expired by event time.
 //
-// One table a partition.  A session lives on one partition (its id is the record key), so its state is a function of
-// that partition's records alone, whichever worker or process holds it.  Not thread-safe: owned by a worker.
+// One table a partition.  A session lives on one partition (its id is the record key), so its state
+// is a function of that partition's records alone, whichever worker or process holds it.  Not
+// thread-safe: owned by a worker.
 #pragma once
 
 #include <chrono>
@@ -40,7 +41,7 @@ struct Session {
 };
 
 struct SessionLimits {
-  std::chrono::seconds idle{1800};              // in event time
+  std::chrono::seconds idle{1800};                // in event time
   std::size_t bytes_max = std::size_t{64} << 20;  // of one worker, all its partitions together
 };
 
@@ -48,16 +49,18 @@ class SessionTable {
  public:
   explicit SessionTable(std::chrono::seconds idle) : idle_(idle) {}
 
-  // The session of the event, made or renewed when there is none or when the last one has been idle too long.  A
-  // session that falls silent is dropped once the partition's event time has moved on by `idle` since it was last
-  // touched: measured by what passed, not by comparing clocks, so late and out-of-order sessions keep their state.
-  // Pointers stay valid until the next `touch` or `evict_oldest`.
+  // The session of the event, made or renewed when there is none or when the last one has been idle
+  // too long.  A session that falls silent is dropped once the partition's event time has moved on
+  // by `idle` since it was last touched: measured by what passed, not by comparing clocks, so late
+  // and out-of-order sessions keep their state. Pointers stay valid until the next `touch` or
+  // `evict_oldest`.
   Session& touch(const Event& event, std::int64_t offset);
 
   // To be called after the session's state changed.
   void update_bytes(Session& session);
 
-  // Drops the session that was touched longest ago, never the latest one; false when there is no other.
+  // Drops the session that was touched longest ago, never the latest one; false when there is no
+  // other.
   bool evict_oldest();
 
   [[nodiscard]] std::size_t size() const { return sessions_.size(); }
@@ -71,7 +74,9 @@ class SessionTable {
   using List = std::list<Session>;
   struct Hash {
     using is_transparent = void;
-    std::size_t operator()(std::string_view key) const { return std::hash<std::string_view>{}(key); }
+    std::size_t operator()(std::string_view key) const {
+      return std::hash<std::string_view>{}(key);
+    }
   };
 
   void drop(List::iterator session);
@@ -79,7 +84,8 @@ class SessionTable {
 
   std::chrono::seconds idle_;
   List sessions_;  // touched longest ago first
-  std::unordered_map<std::string_view, List::iterator, Hash, std::equal_to<>> index_;  // keys: Session::key
+  std::unordered_map<std::string_view, List::iterator, Hash, std::equal_to<>>
+      index_;  // keys: Session::key
   std::multiset<std::int64_t> first_offsets_;
   EventTime watermark_ = EventTime::min();
   std::size_t bytes_ = 0;

@@ -1,7 +1,6 @@
 #include "daemon/sink/http_server.h"
 
 #include <civetweb.h>
-
 #include <fmt/format.h>
 
 #include <array>
@@ -42,10 +41,21 @@ std::expected<std::unique_ptr<HttpServer>, std::string> HttpServer::start(
   }();
   static_cast<void>(initialised);
   const std::string listen = fmt::format("{}:{}", address, port);
+  // A client that says nothing holds a thread until the time-out: enough threads that a few such
+  // clients do not keep a probe waiting, and a short time-out.
   const std::array<const char*, 13> options = {
-      "listening_ports",    listen.c_str(), "num_threads",        "4",
-      "request_timeout_ms", "10000",        "max_request_size",   "8192",
-      "enable_keep_alive",  "no",           "enable_directory_listing", "no",
+      "listening_ports",
+      listen.c_str(),
+      "num_threads",
+      "16",
+      "request_timeout_ms",
+      "3000",
+      "max_request_size",
+      "8192",
+      "enable_keep_alive",
+      "no",
+      "enable_directory_listing",
+      "no",
       nullptr,
   };
   std::array<char, 256> text{};

@@ -19,8 +19,8 @@ struct HttpResponse {
   std::string body;
 };
 
-// GET only; small limits on requests, and time limits on slow clients.  Handlers run on the server's few threads and
-// must be thread-safe.
+// GET only; small limits on requests, and time limits on slow clients.  Handlers run on the
+// server's few threads and must be thread-safe.
 class HttpServer {
  public:
   using Handler = std::function<HttpResponse()>;

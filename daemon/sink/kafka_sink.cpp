@@ -14,8 +14,7 @@ constexpr auto kRetryPause = std::chrono::seconds(1);
 }  // namespace
 
 std::expected<std::unique_ptr<KafkaSink>, std::string> KafkaSink::create(
-    const Config& config, std::string_view name, Delivered delivered,
-    metrics::Registry& registry) {
+    const Config& config, std::string_view name, Delivered delivered, metrics::Registry& registry) {
   kafka::Properties properties = config.kafka;
   properties.try_emplace("client.id", kafka::client_id(name));
   properties.try_emplace("linger.ms", "5");

@@ -1,4 +1,5 @@
-// A Kafka producer that does not give up: findings and dead letters out, acknowledged by all in-sync replicas.
+// A Kafka producer that does not give up: findings and dead letters out, acknowledged by all
+// in-sync replicas.
 #pragma once
 
 #include <chrono>
@@ -36,8 +37,8 @@ class KafkaSink {
   KafkaSink& operator=(const KafkaSink&) = delete;
   ~KafkaSink();
 
-  // Queues a message.  One that the broker refuses is sent again after a pause, for as long as it takes; the caller
-  // bounds how many are outstanding.
+  // Queues a message.  One that the broker refuses is sent again after a pause, for as long as it
+  // takes; the caller bounds how many are outstanding.
   void send(std::string topic, std::string key, std::string payload, Headers headers,
             std::uint64_t ticket);
 

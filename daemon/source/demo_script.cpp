@@ -56,9 +56,7 @@ class Dice {
   std::uint64_t state_;
 };
 
-std::string text_of(int number) {
-  return std::to_string(number);
-}
+std::string text_of(int number) { return std::to_string(number); }
 
 std::string price(Dice& dice, int low, int high) {
   return text_of(dice.between(low, high)) + "." + text_of(dice.between(1, 9)) + "0";
@@ -467,12 +465,9 @@ Secret make_secret(Dice& dice) {
   constexpr std::string_view kAlphanumeric =
       "ABCDEFGHJKLMNPQRSTUVWYZabcdefghijkmnopqrstuvwyz23456789";
   switch (dice.between(0, 3)) {
-    case 0:
-      return {"AWS_ACCESS_KEY_ID", std::string("AK") + "IA" + dice.draw(kBase32, 16)};
-    case 1:
-      return {"GITHUB_TOKEN", std::string("gh") + "p_7" + dice.draw(kAlphanumeric, 35)};
-    case 2:
-      return {"STRIPE_KEY", std::string("sk") + "_live_5" + dice.draw(kAlphanumeric, 23)};
+    case 0: return {"AWS_ACCESS_KEY_ID", std::string("AK") + "IA" + dice.draw(kBase32, 16)};
+    case 1: return {"GITHUB_TOKEN", std::string("gh") + "p_7" + dice.draw(kAlphanumeric, 35)};
+    case 2: return {"STRIPE_KEY", std::string("sk") + "_live_5" + dice.draw(kAlphanumeric, 23)};
     default:
       return {"DEPLOY_KEY", std::string("-----BEGIN OPENSSH PRIV") + "ATE KEY-----\n" +
                                 dice.draw(kAlphanumeric, 64) + "\n" + dice.draw(kAlphanumeric, 64) +

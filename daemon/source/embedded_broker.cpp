@@ -16,8 +16,7 @@ std::expected<std::unique_ptr<EmbeddedBroker>, std::string> EmbeddedBroker::star
   kafka::route_logs(conf.get());
   std::array<char, 512> error{};
   std::unique_ptr<EmbeddedBroker> broker(new EmbeddedBroker);
-  broker->handle_.reset(
-      rd_kafka_new(RD_KAFKA_PRODUCER, conf.get(), error.data(), error.size()));
+  broker->handle_.reset(rd_kafka_new(RD_KAFKA_PRODUCER, conf.get(), error.data(), error.size()));
   if (broker->handle_ == nullptr) return std::unexpected(std::string(error.data()));
   static_cast<void>(conf.release());  // the handle owns it now
   broker->cluster_ = rd_kafka_mock_cluster_new(broker->handle_.get(), 1);

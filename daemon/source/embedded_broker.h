@@ -1,5 +1,6 @@
-// librdkafka's mock cluster: a Kafka broker inside this process, reached through the ordinary client.  For the demo
-// and the integration tests; it keeps 5 MiB a partition and forgets everything at exit.
+// librdkafka's mock cluster: a Kafka broker inside this process, reached through the ordinary
+// client.  For the demo and the integration tests; it keeps 5 MiB a partition and forgets
+// everything at exit.
 #pragma once
 
 #include <expected>
@@ -26,6 +27,9 @@ class EmbeddedBroker {
   // The broker as if it had crashed, and back again with its data.
   void go_down();
   void come_up();
+
+  // For what only tests want, such as errors on purpose (librdkafka/rdkafka_mock.h).
+  [[nodiscard]] rd_kafka_mock_cluster_s* mock() const { return cluster_; }
 
  private:
   EmbeddedBroker() = default;

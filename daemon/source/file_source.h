@@ -15,15 +15,16 @@ namespace tocsin {
 
 class FileSource {
  public:
-  // `path` "-" is standard input.  Gzip or not is told from the content.  Of a line longer than `line_bytes_max` that
-  // many bytes and one more are kept, so that the decoder sees that it is too large.
+  // `path` "-" is standard input.  Gzip or not is told from the content.  Of a line longer than
+  // `line_bytes_max` that many bytes and one more are kept, so that the decoder sees that it is too
+  // large.
   static std::expected<FileSource, std::string> open(const std::string& path,
                                                      std::size_t line_bytes_max);
 
   enum class Status : std::uint8_t { kLine, kEnd, kBroken };
 
-  // The next line without its newline, valid until the next call.  kBroken: the file ends within a gzip stream or
-  // cannot be read; `error` says more.
+  // The next line without its newline, valid until the next call.  kBroken: the file ends within a
+  // gzip stream or cannot be read; `error` says more.
   Status next(std::string_view& line);
 
   [[nodiscard]] const std::string& name() const { return name_; }

@@ -1,8 +1,7 @@
 #include "daemon/source/kafka_client.h"
 
-#include <unistd.h>
-
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <array>
 #include <cstdio>

@@ -43,7 +43,8 @@ const std::map<std::string, Scope, std::less<>>& property_catalogue();
 // Why tocsin sets this property itself and does not let it be changed; empty: it may be set.
 std::string_view reserved_because(std::string_view property, std::string_view value);
 
-// A configuration from those of `properties` that concern `side`.  The error names property, value and reason.
+// A configuration from those of `properties` that concern `side`.  The error names property, value
+// and reason.
 std::expected<Conf, std::string> make_conf(const Properties& properties, Scope side);
 std::expected<void, std::string> set(rd_kafka_conf_t* conf, const std::string& name,
                                      const std::string& value);

@@ -1,8 +1,7 @@
 #include "daemon/source/kafka_source.h"
 
-#include <simdjson.h>
-
 #include <fmt/format.h>
+#include <simdjson.h>
 
 #include <algorithm>
 #include <array>
@@ -14,6 +13,7 @@ namespace tocsin {
 namespace {
 
 constexpr int kCallTimeoutMs = 10'000;
+constexpr int kCommitTimeoutMs = 2000;
 constexpr auto kStartDeadline = std::chrono::seconds(60);
 constexpr std::string_view kMetadataPrefix = "tocsin rewind=";
 
@@ -29,8 +29,7 @@ std::vector<TopicPartition> to_partitions(const rd_kafka_topic_partition_list_t&
 
 std::optional<std::int64_t> rewind_of(const rd_kafka_topic_partition_t& element) {
   if (element.metadata == nullptr) return std::nullopt;
-  return parse_rewind_metadata(
-      {static_cast<const char*>(element.metadata), element.metadata_size});
+  return parse_rewind_metadata({static_cast<const char*>(element.metadata), element.metadata_size});
 }
 
 }  // namespace
@@ -73,7 +72,8 @@ std::expected<std::unique_ptr<KafkaSource>, std::string> KafkaSource::create(
   kafka::Properties properties = config.kafka;
   properties.try_emplace("client.id", kafka::client_id(name));
   properties.try_emplace("partition.assignment.strategy", "cooperative-sticky");
-  // Bounds memory.  Large enough for a second of peak traffic: a full queue makes 2.0 pause fetching for that long.
+  // Bounds memory.  Large enough for a second of peak traffic: a full queue makes 2.0 pause
+  // fetching for that long.
   properties.try_emplace("queued.max.messages.kbytes", "32768");
   properties.try_emplace("fetch.message.max.bytes", "524288");
   properties.try_emplace("statistics.interval.ms", "1000");
@@ -93,8 +93,7 @@ std::expected<std::unique_ptr<KafkaSource>, std::string> KafkaSource::create(
   rd_kafka_conf_set_stats_cb(conf->get(), &KafkaSource::on_statistics);
 
   std::array<char, 512> error{};
-  source->handle_.reset(
-      rd_kafka_new(RD_KAFKA_CONSUMER, conf->get(), error.data(), error.size()));
+  source->handle_.reset(rd_kafka_new(RD_KAFKA_CONSUMER, conf->get(), error.data(), error.size()));
   if (source->handle_ == nullptr) return std::unexpected(std::string(error.data()));
   static_cast<void>(conf->release());  // the handle owns it now
   rd_kafka_poll_set_consumer(source->handle_.get());
@@ -117,8 +116,8 @@ KafkaSource::KafkaSource(const Config& config, Listener& listener, SourceHealth&
       health_(health),
       registry_(registry),
       shard_(registry.make_shard()) {
-  rebalances_ = registry.counter("tocsin_kafka_rebalances_total",
-                                 "Changes of this process's partitions.");
+  rebalances_ =
+      registry.counter("tocsin_kafka_rebalances_total", "Changes of this process's partitions.");
   lost_records_ = registry.counter("tocsin_events_dropped_total",
                                    "Events nobody looked at; anything but 0 is a page.",
                                    {{"reason", "deleted_before_read"}});
@@ -157,12 +156,11 @@ void KafkaSource::poll(std::vector<Record>& batch, std::size_t max,
     const char* topic = rd_kafka_topic_name(message->rkt);
     const auto owner = assigned_.find({.topic = topic, .partition = message->partition});
     if (owner == assigned_.end()) continue;  // taken away while it was on its way
-    batch.push_back(
-        {.payload = {static_cast<const char*>(message->payload), message->len},
-         .source = {.topic = owner->first.topic,
-                    .partition = message->partition,
-                    .offset = message->offset},
-         .replayed = message->offset < owner->second.resume_at});
+    batch.push_back({.payload = {static_cast<const char*>(message->payload), message->len},
+                     .source = {.topic = owner->first.topic,
+                                .partition = message->partition,
+                                .offset = message->offset},
+                     .replayed = message->offset < owner->second.resume_at});
     messages_.push_back(std::move(message));
   }
 }
@@ -187,12 +185,10 @@ void KafkaSource::handle_poll_error(const rd_kafka_message_t& message) {
       list->elems[0].offset = low;
       rd_kafka_error_t* error = rd_kafka_seek_partitions(handle_.get(), list.get(), kCallTimeoutMs);
       if (error != nullptr) rd_kafka_error_destroy(error);
-      log::error("kafka.offset_out_of_range",
-                 "records were deleted before they were read; continuing with what is left",
-                 {{"topic", topic},
-                  {"partition", message.partition},
-                  {"from", position},
-                  {"to", low}});
+      log::error(
+          "kafka.offset_out_of_range",
+          "records were deleted before they were read; continuing with what is left",
+          {{"topic", topic}, {"partition", message.partition}, {"from", position}, {"to", low}});
     }
   }
   count_error("consume");
@@ -224,7 +220,8 @@ bool is_cooperative(rd_kafka_t* handle) {
   return protocol != nullptr && std::string_view(protocol) == "COOPERATIVE";
 }
 
-// Hands the change to librdkafka in the way its protocol asks for; a null list takes everything away.
+// Hands the change to librdkafka in the way its protocol asks for; a null list takes everything
+// away.
 std::string apply(rd_kafka_t* handle, rd_kafka_topic_partition_list_t* partitions, bool add) {
   if (is_cooperative(handle)) {
     rd_kafka_error_t* error = add ? rd_kafka_incremental_assign(handle, partitions)
@@ -255,8 +252,8 @@ void KafkaSource::assign(rd_kafka_topic_partition_list_t* partitions) {
   listener_.on_assigned(added);
 }
 
-// Fills in the offsets to start from.  Without the committed ones nothing can be started: guessing would skip or
-// repeat, so this insists, and gives up for good when the brokers stay away.
+// Fills in the offsets to start from.  Without the committed ones nothing can be started: guessing
+// would skip or repeat, so this insists, and gives up for good when the brokers stay away.
 bool KafkaSource::find_start(rd_kafka_topic_partition_list_t* partitions) {
   const auto deadline = std::chrono::steady_clock::now() + kStartDeadline;
   while (true) {
@@ -270,8 +267,7 @@ bool KafkaSource::find_start(rd_kafka_topic_partition_list_t* partitions) {
       error = rd_kafka_query_watermark_offsets(handle_.get(), element.topic, element.partition,
                                                &low, &high, kCallTimeoutMs);
       if (error != RD_KAFKA_RESP_ERR_NO_ERROR) break;
-      const auto committed =
-          element.offset >= 0 ? std::optional(element.offset) : std::nullopt;
+      const auto committed = element.offset >= 0 ? std::optional(element.offset) : std::nullopt;
       const StartPosition start =
           start_position(committed, rewind_of(element), low, high, config_.topics.start_at,
                          config_.rewind_records_max);
@@ -313,8 +309,9 @@ void KafkaSource::revoke(rd_kafka_topic_partition_list_t* partitions) {
   for (const TopicPartition& at : removed) {
     assigned_.erase(at);
     unconfirmed_.erase(at);
-    shard_.clear(registry_.gauge("tocsin_kafka_lag", "",
-                                 {{"topic", at.topic}, {"partition", std::to_string(at.partition)}}));
+    shard_.clear(
+        registry_.gauge("tocsin_kafka_lag", "",
+                        {{"topic", at.topic}, {"partition", std::to_string(at.partition)}}));
   }
   if (const std::string error = apply(handle_.get(), partitions, false); !error.empty()) {
     fail("kafka.unassign", error);
@@ -324,11 +321,11 @@ void KafkaSource::revoke(rd_kafka_topic_partition_list_t* partitions) {
             {{"removed", removed.size()}, {"assigned", assigned_.size()}});
 }
 
-void KafkaSource::commit(std::span<const Position> positions, bool wait) {
+bool KafkaSource::commit(std::span<const Position> positions, bool wait) {
   for (const Position& position : positions) unconfirmed_[position.at] = position;
-  if (unconfirmed_.empty()) return;
+  if (unconfirmed_.empty()) return true;
   // One at a time: while the coordinator is away they would only pile up.
-  if (!wait && commit_in_flight_) return;
+  if (!wait && commit_in_flight_) return true;
   const kafka::PartitionList list(
       rd_kafka_topic_partition_list_new(static_cast<int>(unconfirmed_.size())));
   for (const auto& [at, position] : unconfirmed_) {
@@ -339,18 +336,32 @@ void KafkaSource::commit(std::span<const Position> positions, bool wait) {
     element->metadata = strdup(text.c_str());  // freed with the list
     element->metadata_size = text.size();
   }
-  const auto error = rd_kafka_commit(handle_.get(), list.get(), wait ? 0 : 1);
   if (!wait) {
+    const auto error = rd_kafka_commit(handle_.get(), list.get(), 1);
     commit_in_flight_ = error == RD_KAFKA_RESP_ERR_NO_ERROR;  // then on_commit tells
-    return;
+    return true;
   }
+  const auto error = commit_and_wait(list.get());
   if (error == RD_KAFKA_RESP_ERR_NO_ERROR || error == RD_KAFKA_RESP_ERR__NO_OFFSET) {
     unconfirmed_.clear();
-    return;
+    return true;
   }
   count_error("commit");
   log::warn("kafka.commit", "offsets could not be committed; the records will be read again",
             {{"error", rd_kafka_err2str(error)}});
+  return false;
+}
+
+// librdkafka's own waiting commit waits for a coordinator for as long as it takes, and we may be
+// leaving.
+rd_kafka_resp_err_t KafkaSource::commit_and_wait(const rd_kafka_topic_partition_list_t* offsets) {
+  const std::unique_ptr<rd_kafka_queue_t, decltype(&rd_kafka_queue_destroy)> queue(
+      rd_kafka_queue_new(handle_.get()), &rd_kafka_queue_destroy);
+  const auto error = rd_kafka_commit_queue(handle_.get(), offsets, queue.get(), nullptr, nullptr);
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return error;
+  const std::unique_ptr<rd_kafka_event_t, decltype(&rd_kafka_event_destroy)> event(
+      rd_kafka_queue_poll(queue.get(), kCommitTimeoutMs), &rd_kafka_event_destroy);
+  return event == nullptr ? RD_KAFKA_RESP_ERR__TIMED_OUT : rd_kafka_event_error(event.get());
 }
 
 void KafkaSource::on_commit(rd_kafka_t*, rd_kafka_resp_err_t error,
@@ -419,8 +430,8 @@ int KafkaSource::on_statistics(rd_kafka_t*, char* json, std::size_t size, void* 
     }
   }
   std::string_view join_state;
-  const bool joined = root["cgrp"]["join_state"].get(join_state) == simdjson::SUCCESS &&
-                      join_state == "steady";
+  const bool joined =
+      root["cgrp"]["join_state"].get(join_state) == simdjson::SUCCESS && join_state == "steady";
   if (source.health_.broker_up.exchange(up) != up) {
     if (up) {
       log::info("kafka.up", "connected to the brokers");
@@ -445,8 +456,7 @@ void KafkaSource::resume() {
 }
 
 kafka::PartitionList KafkaSource::assignment() const {
-  kafka::PartitionList list(
-      rd_kafka_topic_partition_list_new(static_cast<int>(assigned_.size())));
+  kafka::PartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(assigned_.size())));
   for (const auto& [at, state] : assigned_) {
     rd_kafka_topic_partition_list_add(list.get(), at.topic.c_str(), at.partition);
   }
@@ -460,12 +470,11 @@ void KafkaSource::publish(const std::map<TopicPartition, std::int64_t>& next) {
     rd_kafka_get_watermark_offsets(handle_.get(), at.topic.c_str(), at.partition, &low, &high);
     state.high = std::max(state.high, high);
     const auto found = next.find(at);
-    const std::int64_t reached =
-        std::max(state.resume_at, found == next.end() ? 0 : found->second);
-    shard_.set(registry_.gauge("tocsin_kafka_lag",
-                               "Records of the partition that are not processed yet.",
-                               {{"topic", at.topic}, {"partition", std::to_string(at.partition)}}),
-               static_cast<double>(std::max<std::int64_t>(0, state.high - reached)));
+    const std::int64_t reached = std::max(state.resume_at, found == next.end() ? 0 : found->second);
+    shard_.set(
+        registry_.gauge("tocsin_kafka_lag", "Records of the partition that are not processed yet.",
+                        {{"topic", at.topic}, {"partition", std::to_string(at.partition)}}),
+        static_cast<double>(std::max<std::int64_t>(0, state.high - reached)));
   }
 }
 

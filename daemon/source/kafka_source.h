@@ -1,9 +1,10 @@
 // A Kafka consumer: records in, positions committed when the worker says they are safe.
 //
-// Each message is taken with rd_kafka_consumer_poll, not with the batch API: in librdkafka before 2.1 that one loses
-// messages around a rebalance.  Offsets are committed explicitly with metadata, because that is where the place to
-// rewind to is kept: when a partition arrives, reading starts at the first record of the oldest session that was live
-// at the committed offset, and what lies before that offset is marked as replayed.
+// Each message is taken with rd_kafka_consumer_poll, not with the batch API: in librdkafka
+// before 2.1 that one loses messages around a rebalance.  Offsets are committed explicitly with
+// metadata, because that is where the place to rewind to is kept: when a partition arrives, reading
+// starts at the first record of the oldest session that was live at the committed offset, and what
+// lies before that offset is marked as replayed.
 #pragma once
 
 #include <atomic>
@@ -31,7 +32,8 @@ struct TopicPartition {
   auto operator<=>(const TopicPartition&) const = default;
 };
 
-// Everything before `next` is done; a newcomer must read from `rewind` to know the sessions that are live at `next`.
+// Everything before `next` is done; a newcomer must read from `rewind` to know the sessions that
+// are live at `next`.
 struct Position {
   TopicPartition at;
   std::int64_t next = 0;
@@ -45,9 +47,9 @@ std::optional<std::int64_t> parse_rewind_metadata(std::string_view metadata);
 // Where to start reading a partition, and from where on records count.
 struct StartPosition {
   std::int64_t read_from = 0;
-  std::int64_t resume_at = 0;      // records before it are replayed
-  std::int64_t lost = 0;           // records the topic deleted before anybody processed them
-  bool out_of_range = false;       // the committed offset is not in the topic any more
+  std::int64_t resume_at = 0;  // records before it are replayed
+  std::int64_t lost = 0;       // records the topic deleted before anybody processed them
+  bool out_of_range = false;   // the committed offset is not in the topic any more
 };
 StartPosition start_position(std::optional<std::int64_t> committed,
                              std::optional<std::int64_t> rewind, std::int64_t low,
@@ -66,8 +68,8 @@ class KafkaSource {
   class Listener {
    public:
     virtual void on_assigned(std::span<const TopicPartition> partitions) = 0;
-    // Settle what was polled and commit it before returning.  `lost`: others own the partitions already, so commits
-    // would be refused.
+    // Settle what was polled and commit it before returning.  `lost`: others own the partitions
+    // already, so commits would be refused.
     virtual void on_revoked(std::span<const TopicPartition> partitions, bool lost) = 0;
 
    protected:
@@ -82,14 +84,15 @@ class KafkaSource {
   KafkaSource& operator=(const KafkaSource&) = delete;
   ~KafkaSource();
 
-  // Adds up to `max` records to the batch: waits for the first one, takes what else is there.  Must be called at
-  // least every max.poll.interval.ms, also while paused.
+  // Adds up to `max` records to the batch: waits for the first one, takes what else is there.  Must
+  // be called at least every max.poll.interval.ms, also while paused.
   void poll(std::vector<Record>& batch, std::size_t max, std::chrono::milliseconds wait);
   // Frees the messages behind all records polled so far.
   void release() { messages_.clear(); }
 
-  // Commits are sent in the background unless `wait`; one that fails is repeated with the next.
-  void commit(std::span<const Position> positions, bool wait);
+  // Commits are sent in the background unless `wait`, which takes two seconds at most; one that
+  // fails is repeated with the next.  False: waited for, and failed.
+  bool commit(std::span<const Position> positions, bool wait);
 
   void pause();
   void resume();
@@ -121,6 +124,7 @@ class KafkaSource {
   void assign(rd_kafka_topic_partition_list_t* partitions);
   void revoke(rd_kafka_topic_partition_list_t* partitions);
   bool find_start(rd_kafka_topic_partition_list_t* partitions);
+  rd_kafka_resp_err_t commit_and_wait(const rd_kafka_topic_partition_list_t* offsets);
   void handle_poll_error(const rd_kafka_message_t& message);
   void fail(std::string_view event, std::string_view reason);
   void count_error(std::string_view kind);

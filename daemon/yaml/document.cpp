@@ -1,10 +1,9 @@
 #include "daemon/yaml/document.h"
 
+#include <fmt/format.h>
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
-
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <charconv>
@@ -19,7 +18,8 @@
 namespace tocsin::yaml {
 namespace {
 
-constexpr std::size_t kExcerptBytesMax = 4096;
+constexpr std::size_t kExcerptBytesMax = std::size_t{32}
+                                         << 10;  // a long pattern and what follows it
 
 std::string line_of(const Source& source, std::size_t line) {
   std::string_view rest = source.text;
@@ -28,7 +28,9 @@ std::string line_of(const Source& source, std::size_t line) {
     if (end == std::string_view::npos) return {};
     rest.remove_prefix(end + 1);
   }
-  return std::string(rest.substr(0, std::min(rest.find('\n'), kExcerptBytesMax)));
+  rest = rest.substr(0, rest.find('\n'));
+  if (rest.ends_with('\r')) rest.remove_suffix(1);
+  return std::string(rest.substr(0, kExcerptBytesMax));
 }
 
 void complain(Gravity gravity, const Source* source, std::size_t line, std::size_t column,
@@ -58,6 +60,26 @@ class Builder : public YAML::EventHandler {
 
   std::unique_ptr<Node> take() { return std::move(root_); }
 
+  // To be called at the end: yaml-cpp takes the end of the file for a missing quote, and all keys
+  // up to there for text.
+  void refuse_open_quote() const {
+    if (!last_quoted_) return;
+    std::string_view text = source_->text;
+    if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // not counted by yaml-cpp
+    std::size_t at = static_cast<std::size_t>(std::max(last_quoted_->pos, 0));
+    const char quote = at < text.size() ? text[at] : '\0';
+    if (quote != '\'' && quote != '"') return;
+    while (++at < text.size()) {
+      const bool doubled = quote == '\'' && text.substr(at).starts_with("''");
+      if (doubled || (quote == '"' && text[at] == '\\')) {
+        ++at;  // an escaped quote, or whatever else is escaped
+      } else if (text[at] == quote) {
+        return;
+      }
+    }
+    throw Refused{*last_quoted_, "a quote that is never closed", "close it"};
+  }
+
   void OnDocumentStart(const YAML::Mark&) override {}
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
@@ -73,6 +95,7 @@ class Builder : public YAML::EventHandler {
     Node node = make(mark, Node::Kind::kScalar);
     node.quoted = tag == "!";
     node.scalar = value;
+    last_quoted_ = node.quoted ? std::optional(mark) : std::nullopt;
     if (!node.quoted && (value == "~" || value == "null")) node.kind = Node::Kind::kNull;
     place(std::move(node));
   }
@@ -98,7 +121,8 @@ class Builder : public YAML::EventHandler {
 
   static void refuse_anchor(const YAML::Mark& mark, YAML::anchor_t anchor) {
     if (anchor != 0) {
-      throw Refused{mark, "anchors (&name) are not accepted", "write the value out where it is used"};
+      throw Refused{mark, "anchors (&name) are not accepted",
+                    "write the value out where it is used"};
     }
   }
 
@@ -153,6 +177,10 @@ class Builder : public YAML::EventHandler {
       frame.key = std::move(node);
       return;
     }
+    if (node.kind == Node::Kind::kNull && node.line != frame.key->line) {
+      node.line = frame.key->line;  // yaml-cpp gives an absent value the place of whatever follows
+      node.column = frame.key->column;
+    }
     frame.node.entries.emplace_back(std::move(*frame.key), std::move(node));
     frame.key.reset();
   }
@@ -162,7 +190,21 @@ class Builder : public YAML::EventHandler {
   std::size_t nodes_ = 0;
   std::vector<Frame> frames_;
   std::unique_ptr<Node> root_;
+  std::optional<YAML::Mark> last_quoted_;  // the latest scalar, when it is quoted
 };
+
+// "a, b" -> a, b; an empty text is an empty list.
+void split_at_commas(std::string_view text, std::vector<std::string>* out) {
+  while (!text.empty()) {
+    const std::size_t comma = std::min(text.find(','), text.size());
+    std::string_view item = text.substr(0, comma);
+    text.remove_prefix(std::min(comma + 1, text.size()));
+    const std::size_t first = item.find_first_not_of(" \t");
+    if (first == std::string_view::npos) continue;
+    item = item.substr(first, item.find_last_not_of(" \t") - first + 1);
+    out->emplace_back(item);
+  }
+}
 
 constexpr std::string_view kind_name(Node::Kind kind) {
   switch (kind) {
@@ -210,6 +252,7 @@ std::optional<Document> parse(std::string name, std::string text, Diagnostics& d
     YAML::Parser parser(stream);
     Builder builder(&source, limits);
     parser.HandleNextDocument(builder);
+    builder.refuse_open_quote();
     document.root = builder.take();
     if (document.root == nullptr) {
       document.root = std::make_unique<Node>();
@@ -248,7 +291,8 @@ std::optional<Document> load(const std::filesystem::path& path, Diagnostics& dia
   if (std::filesystem::is_directory(path, error)) return fail("is a directory, not a file", "");
   std::ifstream stream(path, std::ios::binary);
   if (!stream) return fail("cannot be opened", "check its permissions");
-  // One byte over the limit is enough to know that the file is too large; a device or a pipe may never end.
+  // One byte over the limit is enough to know that the file is too large; a device or a pipe may
+  // never end.
   std::string text(limits.file_bytes_max + 1, '\0');
   stream.read(text.data(), static_cast<std::streamsize>(text.size()));
   if (stream.bad()) return fail("cannot be read", "");
@@ -261,8 +305,7 @@ void error_at(const Node& node, std::string message, std::string hint, Diagnosti
            std::move(hint), diagnostics);
 }
 
-void warning_at(const Node& node, std::string message, std::string hint,
-                Diagnostics& diagnostics) {
+void warning_at(const Node& node, std::string message, std::string hint, Diagnostics& diagnostics) {
   complain(Gravity::kWarning, node.source, node.line, node.column, std::move(message),
            std::move(hint), diagnostics);
 }
@@ -270,8 +313,7 @@ void warning_at(const Node& node, std::string message, std::string hint,
 std::optional<std::string_view> scalar_of(const Node& node, std::string_view what,
                                           Diagnostics& diagnostics) {
   if (node.kind == Node::Kind::kScalar) return node.scalar;
-  error_at(node, fmt::format("expected {}, found {}", what, kind_name(node.kind)), "",
-           diagnostics);
+  error_at(node, fmt::format("expected {}, found {}", what, kind_name(node.kind)), "", diagnostics);
   return std::nullopt;
 }
 
@@ -292,12 +334,16 @@ std::string MapReader::path_to(std::string_view key) const {
   return path_.empty() ? std::string(key) : fmt::format("{}.{}", path_, key);
 }
 
+void MapReader::know(std::string_view key) {
+  if (std::ranges::find(known_, key) == known_.end()) known_.emplace_back(key);
+}
+
 bool MapReader::has(std::string_view key) const {
   return node_ != nullptr && node_->find(key) != nullptr;
 }
 
 const Node* MapReader::node(std::string_view key) {
-  known_.emplace_back(key);
+  know(key);
   if (context_->override_value) {
     const std::string path = path_to(key);
     if (auto value = context_->override_value(path)) {
@@ -316,16 +362,24 @@ const Node* MapReader::node(std::string_view key) {
 }
 
 MapReader MapReader::map(std::string_view key) {
-  known_.emplace_back(key);
-  return {node_ == nullptr ? nullptr : node_->find(key), path_to(key), *context_};
+  know(key);
+  MapReader child(node_ == nullptr ? nullptr : node_->find(key), path_to(key), *context_);
+  if (child.where_ == nullptr) child.where_ = where_;  // what it lacks is missing here
+  return child;
 }
 
 bool MapReader::require(std::string_view key, std::string_view why) {
   if (has(key)) return true;
-  known_.emplace_back(key);
-  const Node nowhere{};
-  error_at(where_ != nullptr ? *where_ : nowhere, fmt::format("`{}` is missing", path_to(key)),
-           std::string(why), context_->diagnostics);
+  know(key);
+  std::string message = fmt::format("`{}` is missing", path_to(key));
+  if (where_ != nullptr) {
+    error_at(*where_, std::move(message), std::string(why), context_->diagnostics);
+  } else {
+    context_->diagnostics.add({.file = context_->override_value ? "environment" : "?",
+                               .excerpt = "",
+                               .message = std::move(message),
+                               .hint = std::string(why)});
+  }
   return false;
 }
 
@@ -369,12 +423,11 @@ void MapReader::strings(std::string_view key, std::vector<std::string>* out) {
   out->clear();
   if (value->kind == Node::Kind::kNull) return;
   if (value->kind == Node::Kind::kScalar) {
-    std::string_view rest = value->scalar;
-    for (std::size_t comma = 0; value->overriding && (comma = rest.find(',')) != rest.npos;) {
-      out->emplace_back(rest.substr(0, comma));
-      rest.remove_prefix(comma + 1);
+    if (value->overriding) {
+      split_at_commas(value->scalar, out);
+    } else {
+      out->emplace_back(value->scalar);
     }
-    out->emplace_back(rest);
     return;
   }
   if (value->kind == Node::Kind::kMap) {
@@ -383,8 +436,8 @@ void MapReader::strings(std::string_view key, std::vector<std::string>* out) {
     return;
   }
   for (const Node& item : value->items) {
-    if (const auto text = scalar_of(item, fmt::format("a string in `{}`", path_to(key)),
-                                    context_->diagnostics)) {
+    if (const auto text =
+            scalar_of(item, fmt::format("a string in `{}`", path_to(key)), context_->diagnostics)) {
       out->emplace_back(*text);
     }
   }

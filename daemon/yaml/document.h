@@ -1,8 +1,10 @@
-// A YAML file as a tree that remembers where everything stood, and a reader that collects every mistake in it.
+// A YAML file as a tree that remembers where everything stood, and a reader that collects every
+// mistake in it.
 //
-// Built on yaml-cpp's event parser instead of its node tree: that one expands aliases, accepts a key twice and
-// forgets the position of keys.  Here aliases and anchors are refused (they are how YAML bombs are made, and no
-// tocsin file needs them), a second equal key is an error, and depth, size and node count are bounded.
+// Built on yaml-cpp's event parser instead of its node tree: that one expands aliases, accepts a
+// key twice and forgets the position of keys.  Here aliases and anchors are refused (they are how
+// YAML bombs are made, and no tocsin file needs them), a second equal key is an error, and depth,
+// size and node count are bounded.
 #pragma once
 
 #include <cstddef>
@@ -56,7 +58,8 @@ struct Document {
   std::unique_ptr<Node> root;
 };
 
-// One document; empty files give a kNull root.  Mistakes go to `diagnostics`, and then there is no document.
+// One document; empty files give a kNull root.  Mistakes go to `diagnostics`, and then there is no
+// document.
 std::optional<Document> parse(std::string name, std::string text, Diagnostics& diagnostics,
                               const Limits& limits = {});
 std::optional<Document> load(const std::filesystem::path& path, Diagnostics& diagnostics,
@@ -71,13 +74,14 @@ using Override = std::function<std::optional<std::string>(std::string_view path)
 // What the readers of one file share.
 struct ReadContext {
   Diagnostics& diagnostics;
-  Override override_value;                 // may be empty
-  std::string override_name_prefix;        // for messages, e.g. "TOCSIN_"
+  Override override_value;                  // may be empty
+  std::string override_name_prefix;         // for messages, e.g. "TOCSIN_"
   std::deque<Document> override_documents;  // keeps overriding values alive
 };
 
-// Reads one map.  Every accessor leaves `*out` alone when the key is absent, and complains when it is there and
-// wrong.  Whatever was not asked for by the time of `finish` is an unknown key, reported with the nearest known one.
+// Reads one map.  Every accessor leaves `*out` alone when the key is absent, and complains when it
+// is there and wrong.  Whatever was not asked for by the time of `finish` is an unknown key,
+// reported with the nearest known one.
 class MapReader {
  public:
   // `node` may be null or a kNull node: an empty map.  Any other kind than a map is reported here.
@@ -86,7 +90,8 @@ class MapReader {
   void string(std::string_view key, std::string* out);
   void boolean(std::string_view key, bool* out);
   void integer(std::string_view key, std::int64_t min, std::int64_t max, std::int64_t* out);
-  // One string counts as a list of one; an overriding one is split at commas.
+  // One string counts as a list of one; an overriding one is split at commas, blanks around
+  // them and empty parts left out.
   void strings(std::string_view key, std::vector<std::string>* out);
   // The position in `words` of the value.
   void choice(std::string_view key, std::span<const std::string_view> words, std::size_t* out);
@@ -113,6 +118,7 @@ class MapReader {
 
  private:
   std::string path_to(std::string_view key) const;
+  void know(std::string_view key);
 
   const Node* node_ = nullptr;  // a map, or null
   const Node* where_ = nullptr;

@@ -11,8 +11,7 @@ std::expected<std::unique_ptr<re2::RE2>, std::string> PatternSet::compile_one(
   re2::RE2::Options options;
   options.set_log_errors(false);
   options.set_max_mem(kPatternBytesMax);
-  auto compiled =
-      std::make_unique<re2::RE2>(re2::StringPiece(regex.data(), regex.size()), options);
+  auto compiled = std::make_unique<re2::RE2>(re2::StringPiece(regex.data(), regex.size()), options);
   if (!compiled->ok()) return std::unexpected(compiled->error());
   return compiled;
 }

@@ -1,7 +1,8 @@
 // Many RE2 patterns over one text: the seam behind which matching gets fast.
 //
-// Today every pattern is run by itself, which is obviously right and slow with many patterns (about 2.5 us a pattern
-// and KB).  A first stage that finds candidates in one pass belongs behind this interface; RE2 stays what decides.
+// Today every pattern is run by itself, which is obviously right and slow with many patterns
+// (about 2.5 us a pattern and KB).  A first stage that finds candidates in one pass belongs behind
+// this interface; RE2 stays what decides.
 #pragma once
 
 #include <re2/re2.h>
@@ -34,8 +35,8 @@ class PatternSet {
   // Patterns must compile; use `compile_one` first where they come from a user.
   explicit PatternSet(std::span<const std::string> patterns);
 
-  // Appends the leftmost match of every pattern that matches somewhere in `text`, in pattern order.  Text must be
-  // UTF-8.  Linear in the text for each pattern, whatever either of them is.
+  // Appends the leftmost match of every pattern that matches somewhere in `text`, in pattern order.
+  // Text must be UTF-8.  Linear in the text for each pattern, whatever either of them is.
   void scan(std::string_view text, std::vector<Match>& out) const;
 
   [[nodiscard]] bool empty() const { return patterns_.empty(); }

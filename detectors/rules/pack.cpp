@@ -65,8 +65,8 @@ class RuleReader {
                      "shell.download-and-run",
                      diagnostics_);
     }
-    const auto same = std::ranges::find(others, rule_.info.id,
-                                        [](const Rule& other) { return other.info.id; });
+    const auto same =
+        std::ranges::find(others, rule_.info.id, [](const Rule& other) { return other.info.id; });
     if (same != others.end()) {
       yaml::error_at(*node, fmt::format("the rule id `{}` is taken", rule_.info.id),
                      "every rule needs an id of its own; another pack or an earlier rule has it",
@@ -105,27 +105,32 @@ class RuleReader {
     std::vector<std::string> names;
     reader_.strings("on", &names);
     const Node* node = reader_.node("on");
+    const bool a_list = node->kind == Node::Kind::kNull || node->kind == Node::Kind::kSequence;
+    if (a_list && node->items.empty()) {
+      yaml::error_at(*node, "`on` is empty", "the event types to look at, for example [tool_call]",
+                     diagnostics_);
+    }
     for (const std::string& name : names) {
       if (const auto type = event_type_named(name)) {
         rule_.on.push_back(*type);
         continue;
       }
       const std::string_view near = nearest(name, event_type_names());
-      yaml::error_at(*node, fmt::format("`{}` is not an event type", name),
-                     near.empty() ? one_of(event_type_names())
-                                  : fmt::format("did you mean `{}`?", near),
-                     diagnostics_);
+      yaml::error_at(
+          *node, fmt::format("`{}` is not an event type", name),
+          near.empty() ? one_of(event_type_names()) : fmt::format("did you mean `{}`?", near),
+          diagnostics_);
     }
   }
 
   void read_where() {
     if (!reader_.require("where", "{field: ..., regex: '...'}")) return;
     MapReader where = reader_.map("where");
-    if (where.self() == nullptr) return;
+    if (where.self() == nullptr && reader_.node("where")->kind != Node::Kind::kNull) return;
     where.require("field", kFieldHint);
-    where.require("regex", "an RE2 pattern, in single quotes");
+    where.require("regex", "an RE2 pattern in single quotes, or a list of alternatives");
     where.string("field", &rule_.field);
-    where.string("regex", &rule_.regex);
+    where.strings("regex", &alternatives_);
     if (where.has("field")) check_field(*where.self()->find("field"));
     if (where.has("regex")) compile(*where.self()->find("regex"));
     where.finish();
@@ -147,33 +152,69 @@ class RuleReader {
     }
   }
 
+  // Alternatives are checked one by one, so that a mistake is shown where it stands, and run as one
+  // pattern.
   void compile(const Node& node) {
-    if (rule_.regex.size() > kRegexBytesMax) {
-      yaml::error_at(node, fmt::format("a pattern of {} bytes; at most {} are accepted",
-                                       rule_.regex.size(), kRegexBytesMax),
-                     "split the rule", diagnostics_);
-      return;
+    bool valid = !alternatives_.empty();
+    const bool empty = node.kind == Node::Kind::kNull ||
+                       (node.kind == Node::Kind::kSequence && node.items.empty());
+    if (empty) {
+      yaml::error_at(node, "`where.regex` is empty", "an empty pattern would match everything",
+                     diagnostics_);
     }
+    for (std::size_t i = 0; i < alternatives_.size(); ++i) {
+      const bool in_list = node.kind == Node::Kind::kSequence;
+      valid = check_pattern(in_list ? node.items[i] : node, alternatives_[i]) && valid;
+      rule_.regex += fmt::format("{}(?:{})", i > 0 ? "|" : "", alternatives_[i]);
+    }
+    if (!valid) return;
     auto compiled = matcher::PatternSet::compile_one(rule_.regex);
     if (!compiled) {
-      yaml::error_at(node, fmt::format("RE2 refuses the pattern: {}", compiled.error()),
-                     "RE2 has no look-around, no back-references and no counts over 1000",
-                     diagnostics_);
-      return;
-    }
-    if ((*compiled)->Match("", 0, 0, re2::RE2::UNANCHORED, nullptr, 0)) {
-      yaml::error_at(node, "the pattern matches the empty text, and so everything",
-                     "make at least one character necessary", diagnostics_);
+      yaml::error_at(node,
+                     fmt::format("RE2 refuses the alternatives together: {}", compiled.error()),
+                     "split the rule", diagnostics_);
       return;
     }
     pattern_ = std::move(*compiled);
   }
 
+  bool check_pattern(const Node& node, const std::string& regex) {
+    if (regex.size() > kRegexBytesMax) {
+      yaml::error_at(node,
+                     fmt::format("a pattern of {} bytes; at most {} are accepted", regex.size(),
+                                 kRegexBytesMax),
+                     "split the rule", diagnostics_);
+      return false;
+    }
+    const auto compiled = matcher::PatternSet::compile_one(regex);
+    if (!compiled) {
+      yaml::error_at(node, fmt::format("RE2 refuses the pattern: {}", compiled.error()),
+                     "RE2 has no look-around, no back-references and no counts over 1000",
+                     diagnostics_);
+      return false;
+    }
+    // `\b` does not match an empty text, but matches emptily in every other.
+    for (const re2::StringPiece text : {"", "a b"}) {
+      re2::StringPiece found;
+      if ((*compiled)->Match(text, 0, text.size(), re2::RE2::UNANCHORED, &found, 1) &&
+          found.empty()) {
+        yaml::error_at(node, "the pattern matches the empty text, and so everything",
+                       "make at least one character necessary", diagnostics_);
+        return false;
+      }
+    }
+    return true;
+  }
+
   void check_examples() {
     check_examples("match", true, rule_.match);
     check_examples("no_match", false, rule_.no_match);
-    if (rule_.match.empty()) {
-      reader_.require("match", "at least one text that the rule must find");
+    constexpr std::string_view kWhy = "at least one text that the rule must find";
+    const Node* node = reader_.node("match");
+    if (!reader_.require("match", kWhy)) return;
+    const bool a_list = node->kind == Node::Kind::kNull || node->kind == Node::Kind::kSequence;
+    if (a_list && node->items.empty()) {
+      yaml::error_at(*node, "`match` is empty", std::string(kWhy), diagnostics_);
     }
   }
 
@@ -181,9 +222,9 @@ class RuleReader {
     const Node* node = reader_.node(key);
     if (node == nullptr || pattern_ == nullptr) return;
     if (examples.size() > kExamplesMax) {
-      yaml::error_at(*node, fmt::format("{} examples; at most {} are accepted", examples.size(),
-                                        kExamplesMax),
-                     "move them to a recorded case", diagnostics_);
+      yaml::error_at(
+          *node, fmt::format("{} examples; at most {} are accepted", examples.size(), kExamplesMax),
+          "move them to a recorded case", diagnostics_);
       return;
     }
     for (std::size_t i = 0; i < examples.size(); ++i) {
@@ -202,13 +243,13 @@ class RuleReader {
   MapReader reader_;
   Diagnostics& diagnostics_;
   Rule rule_;
+  std::vector<std::string> alternatives_;
   std::unique_ptr<re2::RE2> pattern_;
 };
 
 }  // namespace
 
-void read_pack(const yaml::Document& document, std::vector<Rule>& rules,
-               Diagnostics& diagnostics) {
+void read_pack(const yaml::Document& document, std::vector<Rule>& rules, Diagnostics& diagnostics) {
   yaml::ReadContext context{.diagnostics = diagnostics,
                             .override_value = {},
                             .override_name_prefix = {},

@@ -47,7 +47,7 @@ struct Rule {
   std::vector<EventType> on;
   std::string field;  // as written
   FieldSelector selector;
-  std::string regex;
+  std::string regex;  // all alternatives as one pattern
   std::vector<std::string> match;
   std::vector<std::string> no_match;
 };

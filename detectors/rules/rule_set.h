@@ -14,8 +14,9 @@
 
 namespace tocsin {
 
-// Immutable; thread-safe.  Rules are grouped by event type and field class, so that an event meets only the patterns
-// that could look at it.  All of them are always evaluated: no rule hides another.
+// Immutable; thread-safe.  Rules are grouped by event type and field class, so that an event meets
+// only the patterns that could look at it.  All of them are always evaluated: no rule hides
+// another.
 class RuleSet {
  public:
   // What one worker reuses between events.
@@ -29,8 +30,8 @@ class RuleSet {
 
   [[nodiscard]] const std::vector<Rule>& rules() const { return rules_; }
 
-  // Reports each rule at most once an event, with the first match as evidence.  `Reporter::report` gets positions in
-  // `rules()`.
+  // Reports each rule at most once an event, with the first match as evidence.  `Reporter::report`
+  // gets positions in `rules()`.
   void evaluate(const Event& event, Scratch& scratch, Reporter& reporter) const;
 
  private:

@@ -1,0 +1,227 @@
+// What it costs, as named figures of one run on one thread: `./dev bench` writes build/bench.json.
+//
+// This machine may be shared and noisy: compare figures of one run with each other (the ratios do),
+// not with those of another day.  Each stage is measured by running it alone over the same events,
+// the best of several rounds counts.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <functional>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "daemon/config.h"
+#include "daemon/pipeline.h"
+#include "daemon/source/demo_script.h"
+#include "daemon/source/file_source.h"
+
+namespace tocsin {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+struct Options {
+  std::string json;
+  std::string events;
+  double seconds = 1.0;  // a round
+  int rounds = 3;
+};
+
+// Ten minutes of the demo's traffic.
+std::vector<std::string> demo_events() {
+  constexpr std::uint64_t kSeed = 7;
+  constexpr auto kStep = std::chrono::milliseconds(100);
+  constexpr int kSteps = 6000;
+  const auto start = std::chrono::sys_time<std::chrono::microseconds>(std::chrono::days(20'000));
+  DemoScript script(kSeed);
+  std::vector<std::string> events;
+  for (int i = 0; i < kSteps; ++i) {
+    for (DemoRecord& record : script.due(start + i * kStep)) {
+      events.push_back(std::move(record.payload));
+    }
+  }
+  return events;
+}
+
+std::vector<std::string> file_events(const std::string& path) {
+  auto source = FileSource::open(path, DecodeLimits{}.event_bytes_max);
+  if (!source) throw std::runtime_error(source.error());
+  std::vector<std::string> events;
+  for (std::string_view line; source->next(line) == FileSource::Status::kLine;) {
+    events.emplace_back(line);
+  }
+  return events;
+}
+
+// Nanoseconds an event: the best round.
+double measure(const Options& options, std::size_t events, const std::function<void()>& pass) {
+  pass();  // warms caches and lazily built automata
+  double best = 0;
+  for (int round = 0; round < options.rounds; ++round) {
+    const auto start = Clock::now();
+    std::size_t passes = 0;
+    std::chrono::duration<double> took{};
+    do {
+      pass();
+      ++passes;
+      took = Clock::now() - start;
+    } while (took.count() < options.seconds);
+    const double each = took.count() * 1e9 / static_cast<double>(passes * events);
+    best = round == 0 ? each : std::min(best, each);
+  }
+  return best;
+}
+
+class Silent final : public Reporter, public PipelineOutput {
+ public:
+  void report(std::size_t, std::span<const EvidenceView>) override { ++count; }
+  void on_finding(const Finding& finding) override { bytes += to_json(finding).size(); }
+  void on_rejected(const Record&, Reject) override { ++count; }
+  std::size_t count = 0;
+  std::size_t bytes = 0;
+};
+
+struct Figure {
+  std::string name;
+  double value = 0;
+  std::string unit;
+};
+
+class Bench {
+ public:
+  Bench(Options options, std::vector<std::string> events, std::shared_ptr<const Policy> policy)
+      : options_(std::move(options)), events_(std::move(events)), policy_(std::move(policy)) {
+    for (const std::string& event : events_) bytes_ += event.size();
+  }
+
+  std::vector<Figure> run() {
+    const auto events = static_cast<double>(events_.size());
+    add("events", events, "events");
+    add("event_bytes_mean", static_cast<double>(bytes_) / events, "bytes");
+    add("rules", static_cast<double>(policy_->rules().rules().size()), "rules");
+    const double decode =
+        measure(options_, events_.size(), [&] { decode_all([](const Event&) {}); });
+    add("decode_ns_per_event", decode, "ns");
+    add("decode_mb_per_second", static_cast<double>(bytes_) / events / decode * 1e3, "MB/s");
+    RuleSet::Scratch scratch;
+    Silent silent;
+    const double rules = measure(options_, events_.size(),
+                                 [&] {
+                                   decode_all([&](const Event& event) {
+                                     policy_->rules().evaluate(event, scratch, silent);
+                                   });
+                                 }) -
+                         decode;
+    add("rules_ns_per_event", rules, "ns");
+    for (const Policy::LoadedDetector& loaded : policy_->detectors()) {
+      const double with = measure(options_, events_.size(), [&] {
+        const auto state = loaded.detector->new_state();
+        decode_all([&](const Event& event) {
+          loaded.detector->on_event(event, EventContext{}, *state, silent);
+        });
+      });
+      add(fmt::format("detector_{}_ns_per_event", loaded.spec->id), std::max(0.0, with - decode),
+          "ns");
+    }
+    const double pipeline = measure_pipeline();
+    add("pipeline_ns_per_event", pipeline, "ns");
+    add("pipeline_events_per_second", 1e9 / pipeline, "events/s");
+    add("pipeline_share_decode", decode / pipeline, "ratio");
+    add("pipeline_share_rules", rules / pipeline, "ratio");
+    return figures_;
+  }
+
+ private:
+  void add(std::string name, double value, std::string unit) {
+    figures_.push_back({std::move(name), value, std::move(unit)});
+  }
+
+  template <typename Visit>
+  void decode_all(const Visit& visit) {
+    std::int64_t offset = 0;
+    for (const std::string& event : events_) {
+      const auto decoded =
+          decoder_.decode(event, {.topic = "bench", .partition = 0, .offset = offset++});
+      if (decoded) visit(**decoded);
+    }
+  }
+
+  double measure_pipeline() {
+    metrics::Registry registry;
+    const PolicySnapshot snapshot{
+        .policy = policy_, .metrics = std::make_shared<const PolicyMetrics>(registry, *policy_)};
+    Pipeline pipeline(snapshot, {.decode = {}, .sessions = {}, .now = {}, .topic_label = "bench"},
+                      std::make_shared<const Redactor>(Redactor::random_key()), registry);
+    Silent silent;
+    std::vector<Record> batch;
+    return measure(options_, events_.size(), [&] {
+      for (std::size_t begin = 0; begin < events_.size(); begin += 500) {
+        batch.clear();
+        for (std::size_t i = begin; i < std::min(begin + 500, events_.size()); ++i) {
+          batch.push_back(
+              {.payload = events_[i],
+               .source = {
+                   .topic = "bench", .partition = 0, .offset = static_cast<std::int64_t>(i)}});
+        }
+        pipeline.run(batch, silent);
+      }
+    });
+  }
+
+  Options options_;
+  std::vector<std::string> events_;
+  std::shared_ptr<const Policy> policy_;
+  std::size_t bytes_ = 0;
+  NativeDecoder decoder_;
+  std::vector<Figure> figures_;
+};
+
+int run(const Options& options) {
+  Diagnostics diagnostics;
+  const std::filesystem::path rules = shipped_rules();
+  const auto policy =
+      Policy::load({.packs = {rules / "packs"}, .systems = {rules / "systems"}}, diagnostics);
+  if (policy == nullptr) {
+    print(std::cerr, diagnostics, false);
+    return 2;
+  }
+  Bench bench(options, options.events.empty() ? demo_events() : file_events(options.events),
+              policy);
+  nlohmann::ordered_json json;
+  for (const Figure& figure : bench.run()) {
+    std::cout << fmt::format("{:<40} {:>14.4g} {}\n", figure.name, figure.value, figure.unit);
+    json[figure.name] = figure.value;
+  }
+  if (options.json.empty()) return 0;
+  std::ofstream out(options.json);
+  out << json.dump(2) << '\n';
+  out.close();
+  return out ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace tocsin
+
+int main(int argc, char** argv) {
+  tocsin::Options options;
+  CLI::App app{"Measures each stage alone and the whole pipeline, on one thread."};
+  app.add_option("--json", options.json, "Write the figures here");
+  app.add_option("--events", options.events, "Recorded events to measure on, gzip or not");
+  app.add_option("--seconds", options.seconds, "Length of a round")->capture_default_str();
+  app.add_option("--rounds", options.rounds, "Rounds; the best counts")->capture_default_str();
+  CLI11_PARSE(app, argc, argv);
+  try {
+    return tocsin::run(options);
+  } catch (const std::exception& error) {
+    std::cerr << "tocsin_bench: " << error.what() << '\n';
+    return 1;
+  }
+}

@@ -1,0 +1,312 @@
+#include "daemon/pipeline.h"
+
+#include <algorithm>
+#include <random>
+#include <set>
+
+#include "tests/unit/catch.h"
+#include "tests/unit/testing.h"
+
+namespace tocsin {
+namespace {
+
+using testing::brief;
+using testing::call_json;
+using testing::event_json;
+using testing::make_policy;
+using testing::PipelineUnderTest;
+using testing::result_json;
+
+constexpr const char* kPack = R"(
+rules:
+  - {id: test.word, title: The word, severity: high, category: output_policy, on: [model_output],
+     where: {field: text, regex: forbidden}, match: [forbidden], tags: [owasp:LLM05]}
+  - {id: test.secret, title: A secret, severity: critical, category: secret, on: [model_output, tool_call],
+     where: {field: tool.arguments.**, regex: 'tok_[a-z]{20}'}, match: [tok_aaaaaaaaaaaaaaaaaaaa]}
+)";
+// A rule's field must be there in all its events, so the second rule looks at calls only.
+std::string pack() {
+  std::string text = kPack;
+  const std::string both = "[model_output, tool_call]";
+  return text.replace(text.find(both), both.size(), "[tool_call]");
+}
+constexpr const char* kProfile = R"(
+system: bot
+risk: high
+owner: {name: team-a}
+tools:
+  send_email: {effect: egress, destination: [to]}
+  read_file: {effect: read}
+)";
+
+std::string output_json(std::string_view text, std::string_view extra = "") {
+  return event_json("model_output", fmt::format(R"("text":"{}"{})", text, extra));
+}
+
+// Sessions in turn, with loops, undeclared tools, words and secrets among them.
+std::vector<std::string> traffic(int events, std::uint32_t seed) {
+  std::mt19937 dice(seed);
+  std::vector<std::string> out;
+  for (int i = 0; i < events; ++i) {
+    const std::string session = "s" + std::to_string(dice() % 7);
+    const std::string time = fmt::format("2026-01-05T08:{:02}:{:02}Z", i / 60 % 60, i % 60);
+    const std::string id = fmt::format(R"("event_id":"e{}",)", i);
+    switch (dice() % 6) {
+      case 0:
+        out.push_back(event_json("model_output", id + R"("text":"forbidden")", session, time));
+        break;
+      case 1:
+        out.push_back(event_json("model_output", id + R"("text":"fine")", session, time));
+        break;
+      case 2:
+        out.push_back(event_json(
+            "tool_call",
+            id + fmt::format(R"("tool":{{"name":"odd{}","arguments":{{}}}})", dice() % 3), session,
+            time));
+        break;
+      default:
+        out.push_back(event_json(
+            "tool_call",
+            id + R"("tool":{"name":"send_email","call_id":"c","arguments":{"to":"a@b.test"}})",
+            session, time));
+    }
+  }
+  return out;
+}
+
+std::multiset<std::string> ids(const std::vector<Finding>& findings) {
+  std::multiset<std::string> out;
+  for (const Finding& finding : findings) out.insert(finding.finding_id);
+  return out;
+}
+
+TEST_CASE("a finding says what, where, why and whose it is") {
+  PipelineUnderTest test(make_policy(pack(), {kProfile}));
+  test.run({event_json(
+      "tool_call",
+      R"("event_id":"e1","seq":7,"tool":{"name":"send_email","call_id":"c1",)"
+      R"("arguments":{"to":"x@y.test","parts":[{"body":"see tok_abcdefghijklmnopqrst ok"}]}})")});
+  REQUIRE(test.findings.size() == 1);
+  const Finding& finding = test.findings[0];
+  CHECK(finding.finding_id.size() == 32);
+  CHECK(finding.rule == "test.secret");
+  CHECK(finding.detector == "rules");
+  CHECK(finding.severity == Severity::kCritical);
+  CHECK(finding.category == Category::kSecret);
+  CHECK(finding.system == "bot");
+  CHECK(finding.session_id == "s1");
+  CHECK(finding.event_id == "e1");
+  CHECK(finding.seq == 7);
+  CHECK(finding.tool == "send_email");
+  CHECK(finding.owner == "team-a");
+  CHECK(finding.topic == "events");
+  CHECK(format_time(finding.time) == "2026-01-05T08:00:00.000Z");
+  CHECK(finding.detected_at == finding.time);  // no clock given: the event's own time
+  REQUIRE(finding.evidence.size() == 1);
+  CHECK(finding.evidence[0].field == "tool.arguments.parts.0.body");
+  CHECK(finding.evidence[0].hash.starts_with("hmac-sha256:"));
+  CHECK(to_json(finding).find("abcdefghij") == std::string::npos);
+}
+
+TEST_CASE("the id of a finding depends on the event and the rule alone") {
+  const auto policy = make_policy(pack(), {kProfile});
+  PipelineUnderTest one(policy);
+  PipelineUnderTest two(
+      policy, {.decode = {}, .sessions = {}, .now = [] { return EventTime{}; }, .topic_label = {}});
+  const std::string event = output_json("forbidden", R"(,"event_id":"e1")");
+  one.run({event});
+  two.run({output_json("fine"), output_json("fine"), event});
+  REQUIRE(one.findings.size() == 1);
+  REQUIRE(two.findings.size() == 1);
+  CHECK(one.findings[0].finding_id == two.findings[0].finding_id);
+
+  PipelineUnderTest other(policy);
+  other.run({output_json("forbidden", R"(,"event_id":"e2")")});
+  CHECK(other.findings[0].finding_id != one.findings[0].finding_id);
+}
+
+TEST_CASE("an event id used twice does not make two events one") {
+  PipelineUnderTest test(make_policy(pack()));
+  test.run({event_json("model_output", R"("event_id":"same","seq":1,"text":"forbidden")"),
+            event_json("model_output", R"("event_id":"same","seq":2,"text":"forbidden")"),
+            event_json("model_output", R"("event_id":"same","seq":1,"text":"forbidden")", "s2")});
+  CHECK(std::set<std::string>{test.findings[0].finding_id, test.findings[1].finding_id,
+                              test.findings[2].finding_id}
+            .size() == 3);
+}
+
+TEST_CASE("one batch of n says what n batches of one say") {
+  const auto policy = make_policy(pack(), {kProfile});
+  const auto events = traffic(500, 11);
+  PipelineUnderTest together(policy);
+  together.run(events);
+  PipelineUnderTest apart(policy);
+  for (const std::string& event : events) apart.run({event});
+  REQUIRE(together.findings.size() > 20);
+  CHECK(brief(together.findings) == brief(apart.findings));
+  CHECK(ids(together.findings) == ids(apart.findings));
+}
+
+TEST_CASE("the stream split by session over workers gives the same findings") {
+  const auto policy = make_policy(pack(), {kProfile});
+  const auto events = traffic(500, 12);
+  PipelineUnderTest whole(policy);
+  whole.run(events);
+  std::multiset<std::string> split;
+  for (int worker = 0; worker < 3; ++worker) {
+    PipelineUnderTest part(policy);
+    for (const std::string& event : events) {
+      const std::size_t at = event.find("\"session_id\":\"s") + 15;
+      if ((event[at] - '0') % 3 == worker) part.run({event});
+    }
+    split.merge(ids(part.findings));
+  }
+  CHECK(split == ids(whole.findings));
+}
+
+TEST_CASE("a worker that takes over rewinds and says what the first would have said") {
+  const auto policy = make_policy(pack(), {kProfile});
+  const auto events = traffic(200, 13);
+  PipelineUnderTest whole(policy);
+  whole.run(events);
+  REQUIRE(whole.findings.size() > 20);
+  for (std::size_t cut = 0; cut <= events.size(); cut += 7) {
+    CAPTURE(cut);
+    const std::span all(events);
+    PipelineUnderTest first(policy);
+    first.run(all.first(cut));
+    const auto rewind =
+        static_cast<std::size_t>(first.pipeline->rewind_offset("events", 0).value_or(0));
+    REQUIRE(rewind <= cut);
+
+    PipelineUnderTest second(policy);
+    second.run(all.subspan(rewind, cut - rewind), 0, true);
+    CHECK(second.findings.empty());
+    CHECK(second.metric("tocsin_events_total") == 0);
+    CHECK(second.metric("tocsin_events_replayed_total") == static_cast<double>(cut - rewind));
+    second.run(all.subspan(cut));
+    auto both = ids(first.findings);
+    both.merge(ids(second.findings));
+    CHECK(both == ids(whole.findings));
+  }
+}
+
+TEST_CASE("what cannot be decoded is counted by reason and handed on, and the rest goes on") {
+  PipelineUnderTest test(make_policy(pack()));
+  test.run({"", "{", "[]", output_json("forbidden"),
+            R"({"type":"nope","time":"2026-01-01T00:00:00Z"})", output_json("forbidden")});
+  CHECK(test.rejected == std::vector<Reject>{Reject::kEmpty, Reject::kMalformedJson,
+                                             Reject::kNotAnObject, Reject::kUnknownType});
+  CHECK(test.findings.size() == 2);
+  CHECK(test.metric("tocsin_events_total") == 2);
+  CHECK(test.metric("tocsin_events_rejected_total") == 4);
+  CHECK(test.metric("tocsin_events_rejected_total", {{"reason", "malformed_json"}}) == 1);
+}
+
+TEST_CASE("every series a policy gives rise to is there at zero before the first event") {
+  PipelineUnderTest test(make_policy(pack(), {kProfile}));
+  const std::string text = test.registry.text();
+  for (
+      const char* line :
+      {R"(tocsin_findings_total{system="bot",rule="test.word",severity="high",category="output_policy",suppressed="false"} 0)",
+       R"(tocsin_findings_total{system="unknown",rule="loop.same-call",severity="low",category="resource_abuse",suppressed="false"} 0)",
+       R"(tocsin_tool_calls_total{system="bot",tool="send_email",effect="egress",effect_source="declared"} 0)",
+       R"(tocsin_tool_calls_total{system="unknown",tool="undeclared",effect="execute",effect_source="inferred"} 0)",
+       R"(tocsin_unsafe_tool_calls_total{system="bot",tool="read_file",effect="read",effect_source="declared"} 0)",
+       R"(tocsin_events_total{system="bot",type="selftest"} 0)",
+       R"(tocsin_policy_violating_outputs_total{system="bot",risk="high"} 0)",
+       R"(tocsin_rule_last_match_timestamp_seconds{rule="test.word"} 0)"}) {
+    CAPTURE(line);
+    CHECK(text.find(line) != std::string::npos);
+  }
+}
+
+TEST_CASE(
+    "events are counted by known system and type only; effects of unknown tools are inferred") {
+  PipelineUnderTest test(make_policy(pack(), {kProfile}));
+  test.run({call_json("send_email", R"({"to":"a@b.test"})"), call_json("transfer_money", "{}"),
+            event_json("tool_call", R"("tool":{"name":"run_code","arguments":{}})", "s9",
+                       "2026-01-05T08:00:00Z", "nobody-knows-me"),
+            output_json("forbidden"), output_json("fine")});
+  using L = metrics::Labels;
+  CHECK(test.metric("tocsin_events_total", L{{"system", "bot"}, {"type", "tool_call"}}) == 2);
+  CHECK(test.metric("tocsin_events_total", L{{"system", "unknown"}}) == 1);
+  CHECK(test.metric("tocsin_tool_calls_total", L{{"tool", "send_email"}}) == 1);
+  CHECK(test.metric("tocsin_tool_calls_total",
+                    L{{"system", "bot"}, {"tool", "undeclared"}, {"effect", "egress"}}) == 1);
+  CHECK(test.metric("tocsin_tool_calls_total", L{{"system", "unknown"}, {"effect", "execute"}}) ==
+        1);
+  CHECK(test.metric("tocsin_outputs_total", L{{"system", "bot"}}) == 2);
+  CHECK(test.metric("tocsin_policy_violating_outputs_total", L{{"system", "bot"}}) == 1);
+  CHECK(test.registry.text().find("nobody-knows-me") == std::string::npos);
+}
+
+TEST_CASE("a description in the tool definitions says more than an odd name") {
+  PipelineUnderTest test(make_policy(pack()));
+  test.run(
+      {call_json("zap", "{}"),
+       event_json("tool_definitions",
+                  R"("tools":[{"name":"zap","description":"Sends a message to a phone number"}])"),
+       call_json("zap", "{}")});
+  CHECK(test.metric("tocsin_tool_calls_total", {{"effect", "write"}}) == 1);
+  CHECK(test.metric("tocsin_tool_calls_total", {{"effect", "egress"}}) == 1);
+}
+
+TEST_CASE("coverage is the share of calls whose arguments were captured") {
+  PipelineUnderTest test(make_policy(pack(), {kProfile}));
+  CHECK(test.registry.text().find(R"(tocsin_content_coverage_ratio{system="bot"} Nan)") !=
+        std::string::npos);
+  test.run(
+      {call_json("read_file", "{}"), event_json("tool_call", R"("tool":{"name":"read_file"})")});
+  CHECK(test.metric("tocsin_content_coverage_ratio", {{"system", "bot"}}) ==
+        Approx(0.5).epsilon(0.01));
+}
+
+TEST_CASE("detection time is measured from the misuse event's own time, and never negative") {
+  const auto policy = make_policy(pack(), {kProfile});
+  const auto clock = [](int seconds) {
+    return [seconds] { return EventTime(std::chrono::seconds(1767600000 + seconds)); };  // 08:00:00
+  };
+  PipelineUnderTest late(policy,
+                         {.decode = {}, .sessions = {}, .now = clock(3), .topic_label = {}});
+  late.run({output_json("forbidden")});
+  CHECK(late.registry.text().find(
+            R"(tocsin_detection_seconds_sum{system="bot",severity="high"} 3)") !=
+        std::string::npos);
+  PipelineUnderTest early(policy,
+                          {.decode = {}, .sessions = {}, .now = clock(-3), .topic_label = {}});
+  early.run({output_json("forbidden")});
+  CHECK(early.registry.text().find(
+            R"(tocsin_detection_seconds_bucket{system="bot",severity="high",le="0.01"} 1)") !=
+        std::string::npos);
+}
+
+TEST_CASE("session state stays within its bytes; what is given up is counted") {
+  PipelineUnderTest test(make_policy(pack(), {kProfile}),
+                         {.decode = {},
+                          .sessions = {.idle = std::chrono::seconds(1800), .bytes_max = 100'000},
+                          .now = {},
+                          .topic_label = {}});
+  for (int i = 0; i < 2000; ++i) {
+    test.run(
+        {call_json("send_email", R"({"to":"a@b.test"})", "c1", "session-" + std::to_string(i))});
+  }
+  CHECK(test.metric("tocsin_state_bytes") <= 100'000);
+  const double live = test.metric("tocsin_sessions_live");
+  CHECK(live > 10);
+  CHECK(test.metric("tocsin_sessions_evicted_total", {{"reason", "memory"}}) == 2000 - live);
+  CHECK(test.metric("tocsin_sessions_evicted_total", {{"reason", "idle"}}) == 0);
+}
+
+TEST_CASE("control events need no session and are counted") {
+  PipelineUnderTest test(make_policy(pack(), {kProfile}));
+  test.run(
+      {R"({"time":"2026-01-05T08:00:00Z","system":"bot","type":"selftest","selftest":{"id":"1"}})",
+       R"({"time":"2026-01-05T08:00:00Z","system":"bot","type":"break_glass"})"});
+  CHECK(test.rejected.empty());
+  CHECK(test.metric("tocsin_events_total", {{"type", "selftest"}}) == 1);
+  CHECK(test.metric("tocsin_sessions_live") == 0);
+}
+
+}  // namespace
+}  // namespace tocsin

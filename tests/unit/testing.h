@@ -1,0 +1,118 @@
+// What several unit tests share: events from JSON, detectors from YAML, a reporter that remembers.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/decode/native.h"
+#include "daemon/pipeline.h"
+#include "daemon/policy.h"
+#include "detectors/detector.h"
+
+namespace tocsin::testing {
+
+// One native event as JSON; `fields` are members of the object, without braces.
+inline std::string event_json(std::string_view type, std::string_view fields,
+                              std::string_view session = "s1",
+                              std::string_view time = "2026-01-05T08:00:00Z",
+                              std::string_view system = "bot") {
+  return fmt::format(R"({{"time":"{}","system":"{}","session_id":"{}","type":"{}"{}{}}})", time,
+                     system, session, type, fields.empty() ? "" : ",", fields);
+}
+
+inline std::string call_json(std::string_view tool, std::string_view arguments,
+                             std::string_view call_id = "c1", std::string_view session = "s1") {
+  return event_json("tool_call",
+                    fmt::format(R"("tool":{{"name":"{}","call_id":"{}","arguments":{}}})", tool,
+                                call_id, arguments),
+                    session);
+}
+
+inline std::string result_json(std::string_view tool, std::string_view result,
+                               std::string_view call_id = "c1", std::string_view session = "s1") {
+  return event_json(
+      "tool_result",
+      fmt::format(R"("tool":{{"name":"{}","call_id":"{}","result":{}}})", tool, call_id, result),
+      session);
+}
+
+struct Report {
+  std::size_t rule = 0;
+  std::vector<std::pair<std::string, std::string>> evidence;  // field, text
+  std::optional<Origin> origin;
+};
+
+class Recorder final : public Reporter {
+ public:
+  void report(std::size_t rule, std::span<const EvidenceView> evidence) override {
+    Report& made = reports.emplace_back();
+    made.rule = rule;
+    for (const EvidenceView& item : evidence) {
+      made.evidence.emplace_back(item.field, item.text);
+      if (item.origin != nullptr) made.origin = *item.origin;
+    }
+  }
+  std::vector<Report> reports;
+};
+
+// One detector with one session.
+class DetectorUnderTest {
+ public:
+  explicit DetectorUnderTest(std::string_view id, std::string options = "");
+
+  // Feeds one event; returns what it reported.
+  std::vector<Report> feed(const std::string& json, const EventContext& context = {});
+  [[nodiscard]] std::size_t state_bytes() const { return state_->bytes(); }
+  [[nodiscard]] const DetectorSpec& spec() const { return *spec_; }
+
+ private:
+  const DetectorSpec* spec_ = nullptr;
+  std::unique_ptr<const Detector> detector_;
+  std::unique_ptr<DetectorState> state_;
+  NativeDecoder decoder_;
+  std::int64_t offset_ = 0;
+};
+
+// A policy from the text of one pack and any number of profiles; fails the test on any mistake in
+// them.
+std::shared_ptr<const Policy> make_policy(const std::string& pack,
+                                          const std::vector<std::string>& profiles = {},
+                                          const std::string& detector_options = "");
+
+// A pipeline over a policy that keeps what it said.
+class PipelineUnderTest final : public PipelineOutput {
+ public:
+  explicit PipelineUnderTest(std::shared_ptr<const Policy> policy, PipelineOptions options = {});
+
+  // As records of one partition, in one batch.
+  void run(std::span<const std::string> payloads, std::int32_t partition = 0,
+           bool replayed = false);
+  void run(std::initializer_list<std::string> payloads) {
+    run(std::span(payloads.begin(), payloads.size()));
+  }
+
+  void on_finding(const Finding& finding) override { findings.push_back(finding); }
+  void on_rejected(const Record&, Reject reason) override { rejected.push_back(reason); }
+
+  // The sum of a family's samples that carry all of these labels.
+  double metric(std::string_view family, const metrics::Labels& labels = {});
+
+  std::vector<Finding> findings;
+  std::vector<Reject> rejected;
+  metrics::Registry registry;
+  std::unique_ptr<Pipeline> pipeline;
+
+ private:
+  std::int64_t next_offset_ = 0;
+};
+
+// "rule@seq" of each, in order.
+std::vector<std::string> brief(const std::vector<Finding>& findings);
+
+}  // namespace tocsin::testing
