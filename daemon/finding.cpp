@@ -88,7 +88,9 @@ std::string to_json(const Finding& finding) {
   json["owner"] = finding.owner.empty() ? Json(nullptr) : Json(finding.owner);
   json["source"] = {
       {"topic", finding.topic}, {"partition", finding.partition}, {"offset", finding.offset}};
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  // ASCII only: session ids and tool names are an attacker's, and findings are looked at in
+  // terminals.
+  return json.dump(-1, ' ', true, Json::error_handler_t::replace);
 }
 
 }  // namespace tocsin

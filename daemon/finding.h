@@ -90,7 +90,7 @@ struct Finding {
   std::int64_t offset = 0;
 };
 
-// One line, as contracts.md section 2 has it, valid UTF-8, without a newline.
+// One line, as contracts.md section 2 has it, plain ASCII, without a newline.
 std::string to_json(const Finding& finding);
 
 // "2026-11-23T08:15:30.123Z"; six digits only where there are microseconds.

@@ -14,7 +14,6 @@ int main(int argc, char** argv) {
       "tocsin watches what LLM agents do: tool calls and outputs in, findings and metrics out."};
   app.name("tocsin");
   app.set_version_flag("--version", std::string(version()));
-  app.require_subcommand(1);
   app.footer(
       "Exit status: 0 done, 1 it failed, 2 the operator's mistake, 3 the answer is no.\n\n"
       "Examples:\n"
@@ -35,6 +34,10 @@ int main(int argc, char** argv) {
   } catch (const std::exception& error) {
     std::cerr << "tocsin: " << error.what() << '\n';
     return cli::kFailed;
+  }
+  if (app.get_subcommands().empty()) {
+    std::cerr << app.help();
+    return cli::kOperatorMistake;
   }
   return exit;
 }

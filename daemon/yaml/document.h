@@ -24,7 +24,9 @@
 namespace tocsin::yaml {
 
 struct Limits {
-  std::size_t file_bytes_max = std::size_t{8} << 20;
+  // yaml-cpp reads far ahead before the depth can be seen: a file of brackets costs about a second
+  // a MiB.
+  std::size_t file_bytes_max = std::size_t{2} << 20;
   std::size_t nodes_max = 2'000'000;
   std::size_t depth_max = 32;
 };

@@ -50,7 +50,8 @@ void require(rd_kafka_resp_err_t error, std::string_view what) {
   throw std::runtime_error(fmt::format("{}: {}", what, rd_kafka_err2str(error)));
 }
 
-kafka::Handle client(rd_kafka_type_t type, const kafka::Properties& properties) {
+kafka::Handle client(rd_kafka_type_t type, kafka::Properties properties) {
+  properties["enable.auto.commit"] = "false";  // a close would wait for it
   auto conf = kafka::make_conf(
       properties, type == RD_KAFKA_CONSUMER ? kafka::Scope::kConsumer : kafka::Scope::kProducer);
   if (!conf) throw std::runtime_error(conf.error());
@@ -132,7 +133,6 @@ Cluster::~Cluster() {
   const auto end = [&](kafka::Handle& handle) {
     ends.emplace_back([ending = std::move(handle)] {});
   };
-  ends.emplace_back([ending = std::move(broker_)] {});
   end(producer_);
   end(reader_);
   for (auto& [group, handle] : group_clients_) end(handle);

@@ -569,14 +569,12 @@ std::string uncommented(const std::string& text) {
 
 TEST_CASE("the sample configuration loads as it is") {
   const std::string text = sample();
-  if (text.empty()) return;  // not written yet
   const Loaded loaded(text, {}, false);
   CHECK(loaded.briefly() == Strings{});
 }
 
 TEST_CASE("the sample configuration has every key, with its default") {
   const std::string text = sample();
-  if (text.empty()) return;  // not written yet
   constexpr std::string_view kKeys[] = {
       "kafka.bootstrap.servers",
       "kafka.group.id",
