@@ -38,12 +38,12 @@ std::string upper_with_underscores(std::string_view path) {
 // TOCSIN_SERVICE_HOST, TOCSIN_KAFKA_SERVICE_PORT_CLIENT, TOCSIN_PORT,
 // TOCSIN_KAFKA_PORT_9092_TCP_ADDR.  No key of ours looks like that.
 bool set_by_kubernetes(std::string_view name) {
-  if (name.find("_SERVICE_HOST") != name.npos || name.find("_SERVICE_PORT") != name.npos)
-    return true;
+  constexpr auto kNone = std::string_view::npos;
+  if (name.find("_SERVICE_HOST") != kNone || name.find("_SERVICE_PORT") != kNone) return true;
   if (name.ends_with("_PORT")) return true;
   constexpr std::string_view kPort = "_PORT_";
   const std::size_t port = name.find(kPort);
-  if (port == name.npos || port + kPort.size() >= name.size()) return false;
+  if (port == kNone || port + kPort.size() >= name.size()) return false;
   const char next = name[port + kPort.size()];
   return next >= '0' && next <= '9';
 }
@@ -125,7 +125,7 @@ void read_property(const Node& where, std::string_view written, std::string valu
 void read_kafka(MapReader& root, const Environment& environment,
                 const std::vector<std::string>& names, Config& config) {
   Diagnostics& diagnostics = root.context().diagnostics;
-  MapReader reader = root.map("kafka");
+  const MapReader reader = root.map("kafka");
   if (reader.self() != nullptr) {
     for (const auto& [key, value] : reader.self()->entries) {
       if (const auto text = yaml::scalar_of(value, "a value", diagnostics)) {
@@ -144,7 +144,7 @@ void read_kafka(MapReader& root, const Environment& environment,
     if (file) property.resize(property.size() - kFileSuffix.size());
     std::ranges::replace(property, '_', '.');
     if (file) property += kFileSuffix;
-    yaml::Source source{.name = "environment (" + name + ")", .text = ""};
+    const yaml::Source source{.name = "environment (" + name + ")", .text = ""};
     Node where;
     where.source = &source;
     where.overriding = true;

@@ -170,7 +170,7 @@ bool Daemon::stop() {
   // A client library that hangs in its close must not keep the process: what is uncommitted is read
   // again.
   std::promise<void> done;
-  std::jthread watchdog([finished = done.get_future()] {
+  const std::jthread watchdog([finished = done.get_future()] {
     if (finished.wait_for(kStopLimit - std::chrono::milliseconds(500)) ==
         std::future_status::timeout) {
       log::error("daemon.hung", "could not leave in time; ending the process");

@@ -7,7 +7,8 @@
 namespace tocsin {
 
 OffsetLedger::Batch& OffsetLedger::batch(Ticket ticket) {
-  CHECK(ticket >= first_ && ticket - first_ < batches_.size());
+  CHECK(ticket >= first_);
+  CHECK(ticket - first_ < batches_.size());
   return batches_[ticket - first_];
 }
 
@@ -27,7 +28,8 @@ void OffsetLedger::expect(Ticket ticket) {
 
 void OffsetLedger::delivered(Ticket ticket) {
   Batch& done = batch(ticket);
-  CHECK(done.waiting > 0 && outstanding_ > 0);
+  CHECK(done.waiting > 0);
+  CHECK(outstanding_ > 0);
   --done.waiting;
   --outstanding_;
   settle();
@@ -50,6 +52,7 @@ void OffsetLedger::settle() {
 
 std::vector<Position> OffsetLedger::take_settled() {
   std::vector<Position> out;
+  out.reserve(settled_.size());
   for (auto& [at, position] : settled_) out.push_back(std::move(position));
   settled_.clear();
   return out;

@@ -80,9 +80,10 @@ void mask_until(std::vector<Run>& runs, std::size_t i, std::string_view ends) {
 // The address around the @ behind word `i`.  The local part may have dots and pluses: everything
 // back to white space belongs to it; so do all labels of the domain.
 void mask_address(std::vector<Run>& runs, std::size_t i) {
-  for (std::size_t j = i + 1;
-       j-- > 0 && runs[j].text.find_first_of(" \t\r\n\"'<(") == std::string_view::npos;) {
-    runs[j].masked = runs[j].masked || runs[j].word;
+  for (std::size_t left = i + 1; left > 0; --left) {
+    Run& run = runs[left - 1];
+    if (run.text.find_first_of(" \t\r\n\"'<(") != std::string_view::npos) break;
+    run.masked = run.masked || run.word;
   }
   for (std::size_t j = i + 2; j < runs.size(); j += 2) {
     runs[j].masked = true;

@@ -42,7 +42,7 @@ Reject reason_for(simdjson::error_code error) {
 
 // A scalar that is not a string, as it stands in the text, without the white space behind it.
 std::string_view scalar_token(simdjson::ondemand::value& value) {
-  std::string_view token = value.raw_json_token();
+  const std::string_view token = value.raw_json_token();
   return token.substr(0, token.find_last_not_of(" \t\r\n") + 1);
 }
 

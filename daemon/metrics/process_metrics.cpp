@@ -24,7 +24,7 @@ struct ProcessStat {
 
 ProcessStat read_stat() {
   std::ifstream stream("/proc/self/stat");
-  std::string text((std::istreambuf_iterator<char>(stream)), {});
+  const std::string text((std::istreambuf_iterator<char>(stream)), {});
   const std::size_t name_end = text.rfind(')');
   ProcessStat stat;
   if (name_end == std::string::npos) return stat;

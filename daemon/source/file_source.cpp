@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <system_error>
 
 namespace tocsin {
 namespace {
@@ -24,7 +25,9 @@ std::expected<FileSource, std::string> FileSource::open(const std::string& path,
   errno = 0;
   source.file_.reset(path == "-" ? gzdopen(dup(STDIN_FILENO), "rb") : gzopen(path.c_str(), "rb"));
   if (source.file_ == nullptr) {
-    return std::unexpected(path + ": " + (errno != 0 ? std::strerror(errno) : "out of memory"));
+    return std::unexpected(
+        path + ": " +
+        (errno != 0 ? std::generic_category().message(errno) : std::string("out of memory")));
   }
   gzbuffer(source.file_.get(), 256 << 10);
   source.buffer_.resize(kBufferBytes);
@@ -41,7 +44,8 @@ bool FileSource::fill() {
   int code = Z_OK;
   const char* text = gzerror(file_.get(), &code);
   if (code != Z_OK && code != Z_STREAM_END) {
-    error_ = name_ + ": " + (code == Z_ERRNO ? std::strerror(errno) : text);
+    error_ = name_ + ": " +
+             (code == Z_ERRNO ? std::generic_category().message(errno) : std::string(text));
   }
   return false;
 }

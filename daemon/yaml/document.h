@@ -37,6 +37,8 @@ struct Source {
   std::string text;
 };
 
+struct Entry;
+
 struct Node {
   enum class Kind : std::uint8_t { kNull, kScalar, kSequence, kMap };
 
@@ -46,12 +48,25 @@ struct Node {
   std::size_t line = 0;
   std::size_t column = 0;
   std::string scalar;
-  std::vector<Node> items;                     // kSequence
-  std::vector<std::pair<Node, Node>> entries;  // kMap, in the file's order
+  std::vector<Node> items;     // kSequence
+  std::vector<Entry> entries;  // kMap, in the file's order
   const Source* source = nullptr;
+
+  // Out of line, where Entry is complete.
+  Node();
+  Node(const Node&);
+  Node(Node&&) noexcept;
+  Node& operator=(const Node&);
+  Node& operator=(Node&&) noexcept;
+  ~Node();
 
   // The value under `key`, or null.
   [[nodiscard]] const Node* find(std::string_view key) const;
+};
+
+struct Entry {
+  Node key;
+  Node value;
 };
 
 // The tree and the text it points into; movable, since both live on the heap.

@@ -129,7 +129,7 @@ TEST_CASE("a mistake far to the right of a YAML line gets its caret") {
   Diagnostics diagnostics;
   const auto document = yaml::parse("f.yaml", text, diagnostics);
   REQUIRE(document.has_value());
-  yaml::error_at(document->root->find("a")->entries[1].first, "unknown", "", diagnostics);
+  yaml::error_at(document->root->find("a")->entries[1].key, "unknown", "", diagnostics);
   std::ostringstream out;
   print(out, diagnostics, false);
   CHECK(under_caret(lines_of(out.str())).starts_with("bogus: 1}"));

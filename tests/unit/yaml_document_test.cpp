@@ -56,10 +56,10 @@ TEST_CASE("every node knows where it stood") {
   REQUIRE(root.entries.size() == 3);
   const auto at = [](const Node& node) { return std::pair(node.line, node.column); };
   using Place = std::pair<std::size_t, std::size_t>;
-  CHECK(at(root.entries[0].first) == Place(2, 1));
-  CHECK(at(root.entries[0].second) == Place(2, 6));
+  CHECK(at(root.entries[0].key) == Place(2, 1));
+  CHECK(at(root.entries[0].value) == Place(2, 6));
   const Node& two = *root.find("two");
-  CHECK(at(two.entries[0].first) == Place(4, 3));
+  CHECK(at(two.entries[0].key) == Place(4, 3));
   CHECK(at(*two.find("three")) == Place(4, 10));
   CHECK(two.find("three")->scalar == "quoted");
   CHECK(two.find("three")->quoted);
@@ -68,7 +68,7 @@ TEST_CASE("every node knows where it stood") {
   REQUIRE(four.items.size() == 2);
   CHECK(at(four) == Place(5, 9));
   CHECK(at(four.items[0]) == Place(5, 10));
-  CHECK(at(four.items[1].entries[0].second) == Place(5, 17));
+  CHECK(at(four.items[1].entries[0].value) == Place(5, 17));
   CHECK(at(root.find("five")->items[1]) == Place(8, 7));
   CHECK(root.find("five")->items[1].source->name == "f.yaml");
   CHECK(root.find("nine") == nullptr);
