@@ -1,40 +1,12 @@
 #include "tests/unit/testing.h"
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
 #include <sstream>
 
 #include "tests/unit/catch.h"
+#include "tests/unit/temp_dir.h"
 
 namespace tocsin::testing {
-namespace {
-
-// A folder that goes away with its owner.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "tocsin-test-XXXXXX").string();
-    REQUIRE(mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  std::filesystem::path write(const std::string& name, const std::string& text) const {
-    std::ofstream(path_ / name) << text;
-    return path_ / name;
-  }
-
- private:
-  std::filesystem::path path_;
-};
-
-}  // namespace
-
 DetectorUnderTest::DetectorUnderTest(std::string_view id, std::string options) {
   const auto specs = detector_specs();
   const auto found =
@@ -69,7 +41,7 @@ std::vector<Report> DetectorUnderTest::feed(const std::string& json, const Event
 std::shared_ptr<const Policy> make_policy(const std::string& pack,
                                           const std::vector<std::string>& profiles,
                                           const std::string& detector_options) {
-  const TemporaryFolder folder;
+  const TempDir folder;
   PolicySources sources;
   sources.owner_needed = false;
   if (!pack.empty()) sources.packs.push_back(folder.write("pack.yaml", pack));
