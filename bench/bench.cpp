@@ -82,7 +82,10 @@ double measure(const Options& options, std::size_t events, const std::function<v
 
 class Silent final : public Reporter, public PipelineOutput {
  public:
-  void report(std::size_t, std::span<const EvidenceView>) override { ++count; }
+  using Reporter::report;
+  void report(std::size_t, std::span<const EvidenceView>, std::span<const MessageView>) override {
+    ++count;
+  }
   void on_finding(const Finding& finding) override { bytes += to_json(finding).size(); }
   void on_rejected(const Record&, Reject) override { ++count; }
   std::size_t count = 0;
@@ -113,13 +116,14 @@ class Bench {
     add("decode_mb_per_second", static_cast<double>(bytes_) / events / decode * 1e3, "MB/s");
     RuleSet::Scratch scratch;
     Silent silent;
-    const double rules = measure(options_, events_.size(),
-                                 [&] {
-                                   decode_all([&](const Event& event) {
-                                     policy_->rules().evaluate(event, scratch, silent);
-                                   });
-                                 }) -
-                         decode;
+    const double rules =
+        measure(options_, events_.size(),
+                [&] {
+                  decode_all([&](const Event& event) {
+                    policy_->rules().evaluate(event, EventContext{}, scratch, silent);
+                  });
+                }) -
+        decode;
     add("rules_ns_per_event", rules, "ns");
     for (const Policy::LoadedDetector& loaded : policy_->detectors()) {
       const double with = measure(options_, events_.size(), [&] {

@@ -60,6 +60,7 @@ std::string to_json(const Finding& finding) {
   Json evidence = Json::array();
   for (const Evidence& item : finding.evidence) {
     Json entry = {{"field", item.field}, {"excerpt", item.excerpt}, {"hash", item.hash}};
+    if (!item.decoded.empty()) entry["decoded"] = item.decoded;
     if (item.origin) {
       entry["origin"] = {{"event_id", item.origin->event_id}, {"seq", item.origin->seq}};
       if (!item.origin->tool.empty()) entry["origin"]["tool"] = item.origin->tool;
@@ -82,6 +83,7 @@ std::string to_json(const Finding& finding) {
   json["severity"] = name_of(finding.severity);
   json["category"] = name_of(finding.category);
   json["title"] = finding.title;
+  if (!finding.message.empty()) json["message"] = finding.message;
   json["tags"] = finding.tags;
   json["evidence"] = std::move(evidence);
   json["exception"] = nullptr;

@@ -64,6 +64,7 @@ struct Evidence {
   std::string field;  // "tool.arguments.to"
   std::string excerpt;
   std::string hash;
+  std::string decoded;  // through which decodings it was seen: "base64+url"; empty: as it stands
   std::optional<Origin> origin;
 };
 
@@ -82,6 +83,7 @@ struct Finding {
   Severity severity = Severity::kMedium;
   Category category = Category::kUnsafeTool;
   std::string title;
+  std::string message;  // the rule's own words about this event, masked like evidence; may be empty
   std::vector<std::string> tags;
   std::vector<Evidence> evidence;
   std::string owner;  // empty: nobody declared one

@@ -34,7 +34,9 @@ class Pipeline::DraftReporter final : public Reporter {
   DraftReporter(Pipeline& pipeline, std::size_t first_rule)
       : pipeline_(pipeline), first_rule_(first_rule) {}
 
-  void report(std::size_t rule, std::span<const EvidenceView> evidence) override {
+  using Reporter::report;
+  void report(std::size_t rule, std::span<const EvidenceView> evidence,
+              std::span<const MessageView> message) override {
     const std::size_t index = first_rule_ + rule;
     const RuleInfo& info = pipeline_.snapshot_.policy->reportable()[index];
     // One finding an event and rule id: the id of the finding says so.
@@ -49,7 +51,12 @@ class Pipeline::DraftReporter final : public Reporter {
           {.field = printable(item.field),
            .excerpt = pipeline_.redactor_->excerpt(item.text, info.category),
            .hash = pipeline_.redactor_->hash(item.text),
+           .decoded = std::string(item.decoded),
            .origin = item.origin == nullptr ? std::nullopt : std::optional(*item.origin)});
+    }
+    for (const MessageView& part : message) {
+      draft.message +=
+          part.masked ? pipeline_.redactor_->excerpt(part.text, info.category) : part.text;
     }
   }
 
@@ -72,6 +79,9 @@ Pipeline::Pipeline(PolicySnapshot snapshot, PipelineOptions options,
       "Sessions forgotten: `idle` ended, `memory` lost their state to the bound.";
   replayed_events_ = registry.counter("tocsin_events_replayed_total",
                                       "Events read again to rebuild session state.");
+  decoding_limited_ = registry.counter("tocsin_decoding_limited_total",
+                                       "Events whose decoded views reached a bound: not every "
+                                       "layer of encoding was looked through.");
   expired_sessions_ = registry.counter(kEvicted, kEvictedHelp, {{"reason", "idle"}});
   evicted_sessions_ = registry.counter(kEvicted, kEvictedHelp, {{"reason", "memory"}});
   live_sessions_ = registry.gauge("tocsin_sessions_live", "Sessions remembered.");
@@ -178,7 +188,8 @@ void Pipeline::learn_definitions(const Event& event, Session& session) {
 void Pipeline::detect(const Event& event, const EventContext& context, Session& session) {
   if (event.type == EventType::kToolDefinitions) learn_definitions(event, session);
   DraftReporter rules(*this, 0);
-  snapshot_.policy->rules().evaluate(event, rule_scratch_, rules);
+  snapshot_.policy->rules().evaluate(event, context, rule_scratch_, rules);
+  if (rule_scratch_.decoding_exhausted) shard_.add(decoding_limited_);
   const auto detectors = snapshot_.policy->detectors();
   for (std::size_t i = 0; i < detectors.size(); ++i) {
     DraftReporter reporter(*this, detectors[i].first_rule);
@@ -255,6 +266,7 @@ Finding Pipeline::make_finding(const Event& event, const EventContext& context,
   finding.severity = rule.severity;
   finding.category = rule.category;
   finding.title = rule.title;
+  finding.message = std::move(draft.message);
   finding.tags = rule.tags;
   finding.evidence = std::move(draft.evidence);
   if (context.profile != nullptr) finding.owner = context.profile->owner.name;

@@ -84,6 +84,7 @@ class Pipeline {
   struct Draft {
     std::size_t reportable = 0;
     std::vector<Evidence> evidence;
+    std::string message;
   };
   class DraftReporter;
   struct Partition {
@@ -129,6 +130,7 @@ class Pipeline {
   std::uint64_t rejected_ = 0;
 
   metrics::CounterId replayed_events_;
+  metrics::CounterId decoding_limited_;
   metrics::CounterId expired_sessions_;
   metrics::CounterId evicted_sessions_;
   metrics::GaugeId live_sessions_;

@@ -98,6 +98,29 @@ void Policy::load_detectors(const yaml::Node* options, Diagnostics& diagnostics)
   all.finish();
 }
 
+void Policy::load_rules(const PolicySources& sources, const LoadFile& load_file,
+                        Diagnostics& diagnostics) {
+  std::vector<yaml::Document> packs;
+  for (const fs::path& file : yaml_files(sources.packs, diagnostics)) {
+    if (auto document = load_file(file)) packs.push_back(std::move(*document));
+  }
+  auto patterns = std::make_unique<PatternTable>();
+  std::vector<Rule> rules = read_packs(packs, *patterns, diagnostics);
+  packs.clear();
+  if (diagnostics.has_errors()) {
+    // Enough for what else is checked: which rules there are.
+    for (const Rule& rule : rules) reportable_.push_back(rule.info);
+    return;
+  }
+  auto compiled = RuleSet::compile(std::move(rules), std::move(patterns), sources.cache);
+  if (!compiled) {
+    diagnostics.add({.file = "rules", .message = compiled.error(), .hint = "load fewer rules"});
+    return;
+  }
+  rules_ = std::move(*compiled);
+  reportable_.assign(rules_->reportable().begin(), rules_->reportable().end());
+}
+
 std::shared_ptr<const Policy> Policy::load(const PolicySources& sources, Diagnostics& diagnostics) {
   const std::shared_ptr<Policy> policy(new Policy);
   std::string digests;
@@ -111,11 +134,7 @@ std::shared_ptr<const Policy> Policy::load(const PolicySources& sources, Diagnos
     return document;
   };
 
-  std::vector<Rule> rules;
-  for (const fs::path& file : yaml_files(sources.packs, diagnostics)) {
-    if (const auto document = load_file(file)) read_pack(*document, rules, diagnostics);
-  }
-  for (const Rule& rule : rules) policy->reportable_.push_back(rule.info);
+  policy->load_rules(sources, load_file, diagnostics);
   policy->load_detectors(sources.detector_options, diagnostics);
 
   std::set<std::string_view> known;
@@ -138,7 +157,6 @@ std::shared_ptr<const Policy> Policy::load(const PolicySources& sources, Diagnos
     policy->systems_.push_back(std::move(*profile));
   }
   if (diagnostics.has_errors()) return nullptr;
-  policy->rules_ = std::make_unique<RuleSet>(std::move(rules));
   policy->sha256_ = sha256_hex(digests);
   return policy;
 }

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -24,7 +25,8 @@ struct PolicySources {
   // Files, or directories whose *.yaml and *.yml are read in name order.
   std::vector<std::filesystem::path> packs;
   std::vector<std::filesystem::path> systems;
-  bool owner_needed = true;  // every profile names its owner; only replay may do without
+  std::filesystem::path cache;  // where compiled rules are kept between starts; empty: nowhere
+  bool owner_needed = true;     // every profile names its owner; only replay may do without
   const yaml::Node* detector_options = nullptr;  // the `detectors:` map of the configuration
 };
 
@@ -41,8 +43,7 @@ class Policy {
 
   [[nodiscard]] const RuleSet& rules() const { return *rules_; }
   [[nodiscard]] std::span<const LoadedDetector> detectors() const { return detectors_; }
-  // Everything that can be found: the packs' rules in the order of `rules().rules()`, then each
-  // detector's.
+  // Everything that can be found: what `rules()` reports, then what each detector does.
   [[nodiscard]] std::span<const RuleInfo> reportable() const { return reportable_; }
   [[nodiscard]] std::span<const SystemProfile> systems() const { return systems_; }
   // The position in `systems()`; its size for a system nobody profiled.
@@ -52,6 +53,9 @@ class Policy {
 
  private:
   Policy() = default;
+  using LoadFile = std::function<std::optional<yaml::Document>(const std::filesystem::path&)>;
+  void load_rules(const PolicySources& sources, const LoadFile& load_file,
+                  Diagnostics& diagnostics);
   void load_detectors(const yaml::Node* options, Diagnostics& diagnostics);
 
   std::unique_ptr<const RuleSet> rules_;

@@ -44,13 +44,24 @@ struct EventContext {
 struct EvidenceView {
   std::string_view field;
   std::string_view text;
+  std::string_view decoded{};  // through which decodings it was seen: "base64+url"
   const Origin* origin = nullptr;
+};
+
+// A piece of a rule's message; what comes from the event is masked like evidence.
+struct MessageView {
+  std::string_view text;
+  bool masked = false;
 };
 
 // Where findings go.  `rule` is the position in the reporter's own list of rules.
 class Reporter {
  public:
-  virtual void report(std::size_t rule, std::span<const EvidenceView> evidence) = 0;
+  void report(std::size_t rule, std::span<const EvidenceView> evidence) {
+    report(rule, evidence, {});
+  }
+  virtual void report(std::size_t rule, std::span<const EvidenceView> evidence,
+                      std::span<const MessageView> message) = 0;
 
  protected:
   ~Reporter() = default;

@@ -72,7 +72,7 @@ int check(const Options& options) {
   if (const int status = report(diagnostics); status != kDone) return status;
   std::size_t examples = 0;
   for (const Rule& rule : policy->rules().rules()) {
-    examples += rule.match.size() + rule.no_match.size();
+    examples += rule.examples;
   }
   std::cout << fmt::format("ok: {} rules ({} examples passed), {} detectors, {} systems\n",
                            policy->rules().rules().size(), examples, policy->detectors().size(),

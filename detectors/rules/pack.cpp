@@ -5,11 +5,14 @@
 #include <re2/stringpiece.h>
 
 #include <algorithm>
-#include <array>
-#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_set>
 #include <utility>
 
-#include "detectors/matcher/pattern_set.h"
+#include "detectors/rules/condition_reader.h"
+#include "detectors/rules/example.h"
+#include "detectors/rules/taxonomy.h"
 
 namespace tocsin {
 namespace {
@@ -17,70 +20,141 @@ namespace {
 using yaml::MapReader;
 using yaml::Node;
 
-constexpr std::array<std::string_view, 5> kTagNamespaces = {"owasp", "atlas", "nist", "cwe",
-                                                            "attack"};
-constexpr std::string_view kFieldHint =
-    "one of: text, tool.name, tool.description, tool.arguments.**, tool.arguments.<path>, "
-    "tool.result.**, tool.result.<path> (a `*` in a path stands for one step)";
+constexpr std::size_t kMessageBytesMax = 512;
+
+bool is_null_or_empty_list(const Node& node) {
+  return node.kind == Node::Kind::kNull ||
+         (node.kind == Node::Kind::kSequence && node.items.empty());
+}
+
+bool matches(std::string_view text, const re2::RE2& form) {
+  return re2::RE2::FullMatch(re2::StringPiece(text.data(), text.size()), form);
+}
 
 bool valid_id(std::string_view id) {
   static const re2::RE2 kForm(R"([a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+(-[a-z0-9]+)*)+)");
-  return id.size() <= 128 && re2::RE2::FullMatch(re2::StringPiece(id.data(), id.size()), kForm);
+  return id.size() <= 128 && matches(id, kForm);
 }
+
+bool valid_name(std::string_view name) {
+  static const re2::RE2 kForm(R"([a-z][a-z0-9_]{0,63})");
+  return matches(name, kForm);
+}
+
+using Ids = std::unordered_set<std::string>;
+
+// What the readers of one load share.
+struct Load {
+  const Vocabulary& vocabulary;
+  PatternTable& patterns;
+  EventValues& values;  // for examples
+  Ids& ids;
+};
 
 // Reads one rule; its position in the file is only needed while it is read.
 class RuleReader {
  public:
-  RuleReader(const Node& node, yaml::ReadContext& context)
-      : reader_(&node, "", context), diagnostics_(context.diagnostics) {}
+  RuleReader(const Node& node, Load load, yaml::ReadContext& context)
+      : node_(node),
+        reader_(&node, "", context),
+        load_(load),
+        context_(context),
+        diagnostics_(context.diagnostics) {}
 
-  std::optional<Rule> read(const std::vector<Rule>& others) {
+  std::optional<Rule> read() {
     const std::size_t errors_before = diagnostics_.errors();
     if (reader_.self() == nullptr) return std::nullopt;  // reported: not a map
-    read_id(others);
+    read_id();
     reader_.require("title", "one line a person understands at 3 a.m.");
     reader_.string("title", &rule_.info.title);
     reader_.string("description", &rule_.description);
-    read_severity_and_category();
-    reader_.strings("tags", &rule_.info.tags);
-    check_tags();
     read_on();
-    read_where();
-    reader_.strings("match", &rule_.match);
-    reader_.strings("no_match", &rule_.no_match);
-    check_examples();
+    read_severity();
+    read_category();
+    read_tags();
+    read_message();
+    const bool sound = read_where();
+    if (sound) read_examples();
+    reader_.node("match");
+    reader_.node("no_match");
     reader_.finish();
+    if (node_.source != nullptr) rule_.file = node_.source->name;
+    rule_.line = node_.line;
     if (diagnostics_.errors() > errors_before) return std::nullopt;
     return std::move(rule_);
   }
 
  private:
-  void read_id(const std::vector<Rule>& others) {
+  void read_id() {
     if (!reader_.require("id", "for example shell.download-and-run")) return;
     reader_.string("id", &rule_.info.id);
+    rule_.info.detector = "rules";
     const Node* node = reader_.node("id");
     if (!valid_id(rule_.info.id)) {
       yaml::error_at(*node, fmt::format("`{}` is not a rule id", rule_.info.id),
                      "lower-case words with dashes, at least two parts joined by a dot: "
                      "shell.download-and-run",
                      diagnostics_);
-    }
-    const auto same =
-        std::ranges::find(others, rule_.info.id, [](const Rule& other) { return other.info.id; });
-    if (same != others.end()) {
+    } else if (!load_.ids.insert(rule_.info.id).second) {
       yaml::error_at(*node, fmt::format("the rule id `{}` is taken", rule_.info.id),
                      "every rule needs an id of its own; another pack or an earlier rule has it",
                      diagnostics_);
     }
-    rule_.info.detector = "rules";
   }
 
-  void read_severity_and_category() {
-    auto severity = static_cast<std::size_t>(rule_.info.severity);
-    if (reader_.require("severity", one_of(severity_names()))) {
-      reader_.choice("severity", severity_names(), &severity);
+  void read_on() {
+    if (!reader_.require("on", "the event types to look at, for example [tool_call]")) return;
+    const Node* node = reader_.node("on");
+    if (is_null_or_empty_list(*node)) {
+      yaml::error_at(*node, "`on` is empty", "the event types to look at, for example [tool_call]",
+                     diagnostics_);
+      return;
     }
-    rule_.info.severity = static_cast<Severity>(severity);
+    std::vector<std::string> names;
+    reader_.strings("on", &names);
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      const Node& at = node->kind == Node::Kind::kSequence ? node->items[i] : *node;
+      const auto type = event_type_of(at, names[i]);
+      if (type && std::ranges::find(rule_.on, *type) == rule_.on.end()) rule_.on.push_back(*type);
+    }
+  }
+
+  std::optional<EventType> event_type_of(const Node& node, std::string_view name) {
+    const auto type = event_type_named(name);
+    if (type) return type;
+    const std::string_view near = nearest(name, event_type_names());
+    yaml::error_at(
+        node, fmt::format("`{}` is not an event type", name),
+        near.empty() ? one_of(event_type_names()) : fmt::format("did you mean `{}`?", near),
+        diagnostics_);
+    return std::nullopt;
+  }
+
+  // One word, or one a type of event: the same secret means more in an output than in a result.
+  void read_severity() {
+    if (!reader_.require("severity", one_of(severity_names()))) return;
+    const Node* node = reader_.node("severity");
+    if (node->kind != Node::Kind::kMap) {
+      auto severity = static_cast<std::size_t>(rule_.info.severity);
+      reader_.choice("severity", severity_names(), &severity);
+      rule_.info.severity = static_cast<Severity>(severity);
+      rule_.severities.fill(rule_.info.severity);
+      return;
+    }
+    MapReader by_type = reader_.map("severity");
+    rule_.info.severity = Severity::kInfo;
+    for (const EventType type : rule_.on) {
+      auto severity = static_cast<std::size_t>(Severity::kMedium);
+      if (by_type.require(name_of(type), "every event type in `on` needs its severity")) {
+        by_type.choice(name_of(type), severity_names(), &severity);
+      }
+      rule_.severities[static_cast<std::size_t>(type)] = static_cast<Severity>(severity);
+      rule_.info.severity = std::max(rule_.info.severity, static_cast<Severity>(severity));
+    }
+    if (!rule_.on.empty()) by_type.finish();
+  }
+
+  void read_category() {
     auto category = static_cast<std::size_t>(rule_.info.category);
     if (reader_.require("category", one_of(category_names()))) {
       reader_.choice("category", category_names(), &category);
@@ -88,184 +162,210 @@ class RuleReader {
     rule_.info.category = static_cast<Category>(category);
   }
 
-  void check_tags() {
+  void read_tags() {
+    reader_.strings("tags", &rule_.info.tags);
     const Node* node = reader_.node("tags");
-    for (const std::string& tag : rule_.info.tags) {
-      const std::string_view space = std::string_view(tag).substr(0, tag.find(':'));
-      const bool known = std::ranges::find(kTagNamespaces, space) != kTagNamespaces.end();
-      if (known && space.size() + 1 < tag.size()) continue;
-      yaml::error_at(*node, fmt::format("`{}` is not a tag", tag),
-                     "namespace:id, for example owasp:ASI05; namespaces: " + one_of(kTagNamespaces),
+    if (node == nullptr) return;
+    for (std::size_t i = 0; i < rule_.info.tags.size(); ++i) {
+      const auto checked = check_tag(rule_.info.tags[i]);
+      if (checked) continue;
+      const bool in_list = node->kind == Node::Kind::kSequence && i < node->items.size();
+      yaml::error_at(in_list ? node->items[i] : *node, checked.error(),
+                     "namespace:id, for example owasp:ASI05, atlas:AML.T0050, cwe:CWE-78, "
+                     "nist:MS-2.7-001, attack:T1059.004",
                      diagnostics_);
     }
   }
 
-  void read_on() {
-    if (!reader_.require("on", "the event types to look at, for example [tool_call]")) return;
-    std::vector<std::string> names;
-    reader_.strings("on", &names);
-    const Node* node = reader_.node("on");
-    const bool a_list = node->kind == Node::Kind::kNull || node->kind == Node::Kind::kSequence;
-    if (a_list && node->items.empty()) {
-      yaml::error_at(*node, "`on` is empty", "the event types to look at, for example [tool_call]",
-                     diagnostics_);
-    }
-    for (const std::string& name : names) {
-      if (const auto type = event_type_named(name)) {
-        rule_.on.push_back(*type);
-        continue;
-      }
-      const std::string_view near = nearest(name, event_type_names());
-      yaml::error_at(
-          *node, fmt::format("`{}` is not an event type", name),
-          near.empty() ? one_of(event_type_names()) : fmt::format("did you mean `{}`?", near),
-          diagnostics_);
-    }
-  }
-
-  void read_where() {
-    if (!reader_.require("where", "{field: ..., regex: '...'}")) return;
-    MapReader where = reader_.map("where");
-    if (where.self() == nullptr && reader_.node("where")->kind != Node::Kind::kNull) return;
-    where.require("field", kFieldHint);
-    where.require("regex", "an RE2 pattern in single quotes, or a list of alternatives");
-    where.string("field", &rule_.field);
-    where.strings("regex", &alternatives_);
-    if (where.has("field")) check_field(*where.self()->find("field"));
-    if (where.has("regex")) compile(*where.self()->find("regex"));
-    where.finish();
-  }
-
-  void check_field(const Node& node) {
-    const auto selector = FieldSelector::parse(rule_.field);
-    if (!selector) {
-      yaml::error_at(node, fmt::format("`{}` is not a field", rule_.field), std::string(kFieldHint),
-                     diagnostics_);
+  void read_message() {
+    const Node* node = reader_.node("message");
+    if (node == nullptr) return;
+    const auto text = yaml::scalar_of(*node, "a text", diagnostics_);
+    if (!text) return;
+    if (text->size() > kMessageBytesMax) {
+      yaml::error_at(*node, fmt::format("a message of {} bytes", text->size()),
+                     fmt::format("at most {}", kMessageBytesMax), diagnostics_);
       return;
     }
-    rule_.selector = *selector;
-    for (const EventType type : rule_.on) {
-      if (selector->filled_by(type)) continue;
-      yaml::error_at(node,
-                     fmt::format("`{}` is never there in a {} event", rule_.field, name_of(type)),
-                     "change `on` or `field`: this rule could not match", diagnostics_);
+    std::string_view rest = *text;
+    while (!rest.empty()) {
+      const std::size_t open = rest.find('{');
+      if (open > 0) {
+        rule_.message.push_back({.kind = MessagePart::Kind::kLiteral,
+                                 .literal = std::string(rest.substr(0, open)),
+                                 .field = {}});
+      }
+      if (open == std::string_view::npos) return;
+      const std::size_t close = rest.find('}', open);
+      const std::string_view name = rest.substr(open + 1, close - open - 1);
+      rest = close == std::string_view::npos ? std::string_view{} : rest.substr(close + 1);
+      add_placeholder(*node, name, close != std::string_view::npos);
     }
   }
 
-  // Alternatives are checked one by one, so that a mistake is shown where it stands, and run as one
-  // pattern.
-  void compile(const Node& node) {
-    bool valid = !alternatives_.empty();
-    const bool empty = node.kind == Node::Kind::kNull ||
-                       (node.kind == Node::Kind::kSequence && node.items.empty());
-    if (empty) {
-      yaml::error_at(node, "`where.regex` is empty", "an empty pattern would match everything",
-                     diagnostics_);
-    }
-    for (std::size_t i = 0; i < alternatives_.size(); ++i) {
-      const bool in_list = node.kind == Node::Kind::kSequence;
-      valid = check_pattern(in_list ? node.items[i] : node, alternatives_[i]) && valid;
-      rule_.regex += fmt::format("{}(?:{})", i > 0 ? "|" : "", alternatives_[i]);
-    }
-    if (!valid) return;
-    auto compiled = matcher::PatternSet::compile_one(rule_.regex);
-    if (!compiled) {
-      yaml::error_at(node,
-                     fmt::format("RE2 refuses the alternatives together: {}", compiled.error()),
-                     "split the rule", diagnostics_);
+  void add_placeholder(const Node& node, std::string_view name, bool closed) {
+    if (closed && name == "match") {
+      rule_.message.push_back({.kind = MessagePart::Kind::kMatch, .literal = {}, .field = {}});
       return;
     }
-    pattern_ = std::move(*compiled);
+    auto field = FieldSelector::parse(name);
+    if (closed && field) {
+      rule_.message.push_back(
+          {.kind = MessagePart::Kind::kField, .literal = {}, .field = std::move(*field)});
+      return;
+    }
+    yaml::error_at(node, fmt::format("`{{{}}}` is not a field", name),
+                   "{match}, {tool.name}, {system}, {tool.arguments.<path>} ...", diagnostics_);
   }
 
-  bool check_pattern(const Node& node, const std::string& regex) {
-    if (regex.size() > kRegexBytesMax) {
-      yaml::error_at(node,
-                     fmt::format("a pattern of {} bytes; at most {} are accepted", regex.size(),
-                                 kRegexBytesMax),
-                     "split the rule", diagnostics_);
-      return false;
-    }
-    const auto compiled = matcher::PatternSet::compile_one(regex);
-    if (!compiled) {
-      yaml::error_at(node, fmt::format("RE2 refuses the pattern: {}", compiled.error()),
-                     "RE2 has no look-around, no back-references and no counts over 1000",
-                     diagnostics_);
-      return false;
-    }
-    // `\b` does not match an empty text, but matches emptily in every other.
-    for (const re2::StringPiece text : {"", "a b"}) {
-      re2::StringPiece found;
-      if ((*compiled)->Match(text, 0, text.size(), re2::RE2::UNANCHORED, &found, 1) &&
-          found.empty()) {
-        yaml::error_at(node, "the pattern matches the empty text, and so everything",
-                       "make at least one character necessary", diagnostics_);
-        return false;
-      }
-    }
+  bool read_where() {
+    if (!reader_.require("where", "{field: ..., regex: '...'}")) return false;
+    ConditionReader conditions(load_.vocabulary, load_.patterns, rule_.on, context_);
+    auto condition = conditions.read(*reader_.node("where"));
+    if (!condition) return false;
+    rule_.where = std::move(*condition);
+    check_fields();
     return true;
   }
 
-  void check_examples() {
-    check_examples("match", true, rule_.match);
-    check_examples("no_match", false, rule_.no_match);
-    constexpr std::string_view kWhy = "at least one text that the rule must find";
-    const Node* node = reader_.node("match");
-    if (!reader_.require("match", kWhy)) return;
-    const bool a_list = node->kind == Node::Kind::kNull || node->kind == Node::Kind::kSequence;
-    if (a_list && node->items.empty()) {
-      yaml::error_at(*node, "`match` is empty", std::string(kWhy), diagnostics_);
+  // An event type that fills none of the fields asked for could not match.
+  void check_fields() {
+    std::vector<const FieldSelector*> fields;
+    rule_.where.collect_fields(fields);
+    for (const EventType type : rule_.on) {
+      const bool filled = std::ranges::any_of(fields, [&](const FieldSelector* field) {
+        return !field->context() && field->filled_by(type);
+      });
+      const bool context_only = std::ranges::all_of(
+          fields, [](const FieldSelector* field) { return field->context().has_value(); });
+      if (filled || context_only) continue;
+      yaml::error_at(
+          *reader_.node("on"),
+          fmt::format("no field that `where` names is ever there in a {} event", name_of(type)),
+          "change `on` or `where`", diagnostics_);
     }
   }
 
-  void check_examples(std::string_view key, bool wanted, const std::vector<std::string>& examples) {
-    const Node* node = reader_.node(key);
-    if (node == nullptr || pattern_ == nullptr) return;
-    if (examples.size() > kExamplesMax) {
-      yaml::error_at(
-          *node, fmt::format("{} examples; at most {} are accepted", examples.size(), kExamplesMax),
-          "move them to a recorded case", diagnostics_);
+  void read_examples() {
+    constexpr std::string_view kWhy = "at least one text that the rule must find";
+    const Node* match = reader_.node("match");
+    if (!reader_.require("match", kWhy) || rule_.on.empty()) return;
+    if (is_null_or_empty_list(*match)) {
+      yaml::error_at(*match, "`match` is empty", std::string(kWhy), diagnostics_);
+    }
+    const Node* no_match = reader_.node("no_match");
+    rule_.examples = try_examples(match, true, rule_, load_.patterns, load_.values, context_);
+    rule_.no_match_examples =
+        try_examples(no_match, false, rule_, load_.patterns, load_.values, context_);
+    rule_.examples += rule_.no_match_examples;
+  }
+
+  const Node& node_;
+  MapReader reader_;
+  Load load_;
+  yaml::ReadContext& context_;
+  Diagnostics& diagnostics_;
+  Rule rule_;
+};
+
+// The map of one pack; what it holds is read in several passes over all packs.
+class PackReader {
+ public:
+  PackReader(const yaml::Document& document, yaml::ReadContext& context)
+      : reader_(document.root.get(), "", context), context_(context) {}
+
+  void read_lists(Vocabulary& vocabulary) {
+    for (const yaml::Entry& entry : entries("lists")) {
+      if (!named_well(entry.key, vocabulary.lists.contains(entry.key.scalar), "list")) continue;
+      auto literals = read_literals(entry.value, vocabulary, context_.diagnostics);
+      if (literals) vocabulary.lists.emplace(entry.key.scalar, std::move(*literals));
+    }
+  }
+
+  void read_macros(Vocabulary& vocabulary) {
+    for (const yaml::Entry& entry : entries("macros")) {
+      if (!named_well(entry.key, vocabulary.macros.contains(entry.key.scalar), "macro")) continue;
+      vocabulary.macros.emplace(entry.key.scalar, &entry.value);
+    }
+  }
+
+  void read_rules(Load load, std::vector<Rule>& rules) {
+    const bool other = reader_.has("lists") || reader_.has("macros");
+    if (!other) reader_.require("rules", "a pack is a map with rules: [...]");
+    const Node* list = reader_.node("rules");
+    reader_.finish();
+    if (list == nullptr || list->kind == Node::Kind::kNull) return;
+    if (list->kind != Node::Kind::kSequence) {
+      yaml::error_at(*list, "`rules` must be a list", "start each rule with `- id:`",
+                     context_.diagnostics);
       return;
     }
-    for (std::size_t i = 0; i < examples.size(); ++i) {
-      const re2::StringPiece text(examples[i].data(), examples[i].size());
-      if (pattern_->Match(text, 0, text.size(), re2::RE2::UNANCHORED, nullptr, 0) == wanted) {
-        continue;
+    for (const Node& item : list->items) {
+      if (rules.size() >= kRulesMax) {
+        yaml::error_at(item, fmt::format("more than {} rules", kRulesMax), "load fewer packs",
+                       context_.diagnostics);
+        return;
       }
-      const Node& at = node->kind == Node::Kind::kSequence ? node->items[i] : *node;
-      yaml::error_at(at,
-                     fmt::format("rule {}: the `{}` example {} the pattern", rule_.info.id, key,
-                                 wanted ? "does not match" : "matches"),
-                     "correct the pattern or the example", diagnostics_);
+      if (auto rule = RuleReader(item, load, context_).read()) rules.push_back(std::move(*rule));
     }
+  }
+
+ private:
+  std::span<const yaml::Entry> entries(std::string_view key) {
+    const Node* node = reader_.node(key);
+    if (node == nullptr || node->kind == Node::Kind::kNull) return {};
+    if (node->kind == Node::Kind::kMap) return node->entries;
+    yaml::error_at(*node, fmt::format("`{}` must be a map", key), "name: ...",
+                   context_.diagnostics);
+    return {};
+  }
+
+  bool named_well(const Node& name, bool taken, std::string_view what) {
+    if (valid_name(name.scalar) && !taken) return true;
+    yaml::error_at(name,
+                   taken ? fmt::format("the {} `{}` exists already", what, name.scalar)
+                         : fmt::format("`{}` is not a name for a {}", name.scalar, what),
+                   taken ? "names are shared by all packs" : "lower-case letters, digits and _",
+                   context_.diagnostics);
+    return false;
   }
 
   MapReader reader_;
-  Diagnostics& diagnostics_;
-  Rule rule_;
-  std::vector<std::string> alternatives_;
-  std::unique_ptr<re2::RE2> pattern_;
+  yaml::ReadContext& context_;
 };
+
+// A macro that nobody uses may be wrong as well, and a wrong one used ten times is one mistake.
+void check_macros(Vocabulary& vocabulary, PatternTable& patterns, yaml::ReadContext& context) {
+  for (const auto& [name, node] : vocabulary.macros) {
+    const std::vector<EventType> any_type;
+    ConditionReader reader(vocabulary, patterns, any_type, context);
+    if (!reader.read(*node)) vocabulary.wrong_macros.insert(name);
+  }
+}
 
 }  // namespace
 
-void read_pack(const yaml::Document& document, std::vector<Rule>& rules, Diagnostics& diagnostics) {
+std::vector<Rule> read_packs(std::span<const yaml::Document> packs, PatternTable& patterns,
+                             Diagnostics& diagnostics) {
   yaml::ReadContext context{.diagnostics = diagnostics,
                             .override_value = {},
                             .override_name_prefix = {},
                             .override_documents = {}};
-  MapReader pack(document.root.get(), "", context);
-  if (!pack.require("rules", "a pack is a map with one key: rules: [...]")) return;
-  const Node* list = pack.node("rules");
-  pack.finish();
-  if (list->kind == Node::Kind::kNull) return;
-  if (list->kind != Node::Kind::kSequence) {
-    yaml::error_at(*list, "`rules` must be a list", "start each rule with `- id:`", diagnostics);
-    return;
+  std::vector<PackReader> readers;
+  readers.reserve(packs.size());
+  for (const yaml::Document& document : packs) readers.emplace_back(document, context);
+  Vocabulary vocabulary;
+  for (PackReader& reader : readers) reader.read_lists(vocabulary);
+  for (PackReader& reader : readers) reader.read_macros(vocabulary);
+  check_macros(vocabulary, patterns, context);
+  std::vector<Rule> rules;
+  EventValues values;
+  Ids ids;
+  for (PackReader& reader : readers) {
+    reader.read_rules(
+        {.vocabulary = vocabulary, .patterns = patterns, .values = values, .ids = ids}, rules);
   }
-  for (const Node& item : list->items) {
-    if (auto rule = RuleReader(item, context).read(rules)) rules.push_back(std::move(*rule));
-  }
+  return rules;
 }
 
 }  // namespace tocsin

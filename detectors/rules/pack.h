@@ -1,20 +1,23 @@
 // Rule packs: `rules/packs/*.yaml` -> rules, with every mistake reported where it stands.
 #pragma once
 
+#include <cstddef>
+#include <span>
 #include <vector>
 
 #include "daemon/diagnostics.h"
 #include "daemon/yaml/document.h"
+#include "detectors/rules/pattern_table.h"
 #include "detectors/rules/rule.h"
 
 namespace tocsin {
 
-inline constexpr std::size_t kRegexBytesMax = 16 << 10;
-inline constexpr std::size_t kExamplesMax = 1000;  // of each kind, a rule
+inline constexpr std::size_t kRulesMax = 20'000;  // of a policy
 
-// Appends the rules of one pack to `rules`.  A rule with a mistake (an id taken, a pattern RE2
-// refuses, a `match` example that does not match, a `no_match` one that does) is reported and left
-// out.
-void read_pack(const yaml::Document& document, std::vector<Rule>& rules, Diagnostics& diagnostics);
+// The rules of all packs, read together: lists and macros of one are known in the others.  A rule
+// with a mistake (an id taken, a pattern RE2 refuses, a `match` example that is not found, a
+// `no_match` one that is) is reported and left out.
+std::vector<Rule> read_packs(std::span<const yaml::Document> packs, PatternTable& patterns,
+                             Diagnostics& diagnostics);
 
 }  // namespace tocsin

@@ -1,55 +1,38 @@
-// A rule of a pack, and the fields a rule can look at.
+// A rule of a pack.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "daemon/event.h"
 #include "daemon/finding.h"
+#include "detectors/rules/condition.h"
+#include "detectors/rules/field.h"
 
 namespace tocsin {
 
-// What a selector starts with; the fields of one class are scanned together.
-enum class FieldClass : std::uint8_t {
-  kText,         // `text`: messages and outputs
-  kToolName,     // `tool.name`
-  kArguments,    // `tool.arguments.**`, `tool.arguments.<path>`
-  kResult,       // `tool.result.**`, `tool.result.<path>`
-  kDescription,  // `tool.description`: of a tool in tool_definitions, and of its parameters
-};
-inline constexpr std::size_t kFieldClassCount = 5;
-inline constexpr std::array<std::string_view, kFieldClassCount> kFieldClassNames = {
-    "text", "tool.name", "tool.arguments", "tool.result", "tool.description"};
-
-// Which leaves of a class: all of them, or those at a dotted path in which `*` stands for one step.
-class FieldSelector {
- public:
-  static std::optional<FieldSelector> parse(std::string_view text);
-
-  [[nodiscard]] FieldClass field_class() const { return class_; }
-  [[nodiscard]] bool selects(std::string_view path) const;
-  // Whether events of this type can fill the field at all.
-  [[nodiscard]] bool filled_by(EventType type) const;
-
- private:
-  FieldClass class_ = FieldClass::kText;
-  std::vector<std::string> steps_;  // empty: every leaf
+// `message:` cut at its braces.
+struct MessagePart {
+  enum class Kind : std::uint8_t { kLiteral, kMatch, kField };
+  Kind kind = Kind::kLiteral;
+  std::string literal;
+  FieldSelector field;
 };
 
 struct Rule {
-  RuleInfo info;
+  RuleInfo info;  // `info.severity` is the worst of `severities`
   std::string description;
   std::vector<EventType> on;
-  std::string field;  // as written
-  FieldSelector selector;
-  std::string regex;  // all alternatives as one pattern
-  std::vector<std::string> match;
-  std::vector<std::string> no_match;
+  std::array<Severity, kEventTypeCount> severities{};  // by event type; of those in `on`
+  Condition where;
+  std::vector<MessagePart> message;
+  std::size_t examples = 0;  // that were tried when it was loaded
+  std::size_t no_match_examples = 0;
+  std::string file;  // where it stands
+  std::size_t line = 0;
 };
 
 }  // namespace tocsin

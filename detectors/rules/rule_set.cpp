@@ -1,75 +1,154 @@
 #include "detectors/rules/rule_set.h"
 
 #include <algorithm>
-#include <string>
 #include <utility>
 
 namespace tocsin {
+namespace {
 
-RuleSet::RuleSet(std::vector<Rule> rules) : rules_(std::move(rules)) {
-  for (std::size_t type = 0; type < kEventTypeCount; ++type) {
-    for (std::size_t field = 0; field < kFieldClassCount; ++field) {
-      Group& group = groups_[type][field];
-      std::vector<std::string> patterns;
-      for (std::uint32_t i = 0; i < rules_.size(); ++i) {
-        const Rule& rule = rules_[i];
-        const bool wanted =
-            static_cast<std::size_t>(rule.selector.field_class()) == field &&
-            std::ranges::find(rule.on, static_cast<EventType>(type)) != rule.on.end();
-        if (!wanted) continue;
-        group.rules.push_back(i);
-        patterns.push_back(rule.regex);
-      }
-      group.patterns = std::make_unique<matcher::PatternSet>(patterns);
+constexpr std::uint16_t bit(EventType type) {
+  return static_cast<std::uint16_t>(1U << static_cast<unsigned>(type));
+}
+static_assert(kEventTypeCount <= 16);
+
+}  // namespace
+
+std::expected<std::unique_ptr<const RuleSet>, std::string> RuleSet::compile(
+    std::vector<Rule> rules, std::unique_ptr<const PatternTable> patterns,
+    const std::filesystem::path& cache) {
+  std::unique_ptr<RuleSet> set(new RuleSet);
+  set->rules_ = std::move(rules);
+  set->patterns_ = std::move(patterns);
+  set->triggered_by_.resize(set->patterns_->size());
+  for (std::uint32_t i = 0; i < set->rules_.size(); ++i) set->index_rule(i);
+
+  std::vector<matcher::Pattern> scanned;
+  for (PatternId id = 0; id < set->patterns_->size(); ++id) {
+    if (set->triggered_by_[id].empty() && !set->patterns_->scanned(id)) continue;
+    using Kind = matcher::Pattern::Kind;
+    scanned.push_back({.text = std::string(set->patterns_->text(id)),
+                       .kind = set->patterns_->kind(id) == PatternTable::Kind::kLiteral
+                                   ? Kind::kLiteral
+                                   : Kind::kRegex});
+    set->pattern_of_.push_back(id);
+  }
+  auto first_stage = matcher::FirstStage::compile(scanned, cache);
+  if (!first_stage) return std::unexpected(first_stage.error());
+  set->first_stage_ = std::move(*first_stage);
+  return set;
+}
+
+void RuleSet::index_rule(std::uint32_t index) {
+  const Rule& rule = rules_[index];
+  std::uint16_t types = 0;
+  auto& reportable = reportable_of_.emplace_back();
+  const std::size_t first = reportable_.size();
+  for (const EventType type : rule.on) {
+    types |= bit(type);
+    const Severity severity = rule.severities[static_cast<std::size_t>(type)];
+    std::size_t at = first;
+    while (at < reportable_.size() && reportable_[at].severity != severity) ++at;
+    if (at == reportable_.size()) {
+      RuleInfo& info = reportable_.emplace_back(rule.info);
+      info.severity = severity;
+    }
+    reportable[static_cast<std::size_t>(type)] = static_cast<std::uint32_t>(at);
+  }
+  types_of_.push_back(types);
+  types_with_rules_ |= types;
+  if (const auto triggers = rule.where.triggers()) {
+    for (const PatternId id : *triggers) {
+      std::vector<std::uint32_t>& started = triggered_by_[id];
+      if (started.empty() || started.back() != index) started.push_back(index);
+    }
+    return;
+  }
+  for (const EventType type : rule.on) always_[static_cast<std::size_t>(type)].push_back(index);
+}
+
+// Which rules the event may satisfy, in their order.
+void RuleSet::choose(const Event& event, Scratch& scratch) const {
+  scratch.rules.clear();
+  scratch.considered_in.resize(rules_.size());
+  if (++scratch.event == 0) {
+    std::ranges::fill(scratch.considered_in, 0);
+    scratch.event = 1;
+  }
+  const std::uint16_t type = bit(event.type);
+  const auto consider = [&](std::uint32_t rule) {
+    if (scratch.considered_in[rule] == scratch.event || (types_of_[rule] & type) == 0) return;
+    scratch.considered_in[rule] = scratch.event;
+    scratch.rules.push_back(rule);
+  };
+  for (const std::uint32_t rule : always(event.type)) consider(rule);
+  scratch.found.clear();
+  first_stage_->scan(scratch.values.joined(), scratch.first_stage, scratch.found);
+  scratch.candidates.reset(patterns_->size());
+  for (const std::uint32_t found : scratch.found) {
+    const PatternId id = pattern_of_[found];
+    scratch.candidates.add(id);
+    for (const std::uint32_t rule : triggered_by_[id]) consider(rule);
+  }
+  std::ranges::sort(scratch.rules);
+}
+
+void RuleSet::evaluate(const Event& event, const EventContext& context, Scratch& scratch,
+                       Reporter& reporter) const {
+  scratch.decoding_exhausted = false;
+  scratch.evaluations = 0;
+  if ((types_with_rules_ & bit(event.type)) == 0) return;
+  scratch.values.lay_out(event);
+  scratch.decoding_exhausted = scratch.values.exhausted();
+  choose(event, scratch);
+  if (scratch.rules.empty()) return;
+  const Subject subject{.event = event,
+                        .context = context,
+                        .values = scratch.values,
+                        .patterns = *patterns_,
+                        .candidates = &scratch.candidates};
+  Evaluation evaluation(subject);
+  for (const std::uint32_t rule : scratch.rules) {
+    evaluation.clear();
+    ++scratch.evaluations;
+    if (evaluation.holds(rules_[rule].where)) {
+      report(rule, subject, evaluation.hits(), reporter);
     }
   }
 }
 
-void RuleSet::scan(const Group& group, std::string_view path, std::string_view text,
-                   std::string_view field, Scratch& scratch, Reporter& reporter) const {
-  scratch.matches.clear();
-  group.patterns->scan(text, scratch.matches);
-  for (const matcher::Match& match : scratch.matches) {
-    const std::uint32_t index = group.rules[match.pattern];
-    if (scratch.reported_in[index] == scratch.event) continue;
-    if (!rules_[index].selector.selects(path)) continue;
-    scratch.reported_in[index] = scratch.event;
-    std::string where(field);
-    if (!path.empty()) where.append(".").append(path);
-    const std::array<EvidenceView, 1> evidence = {
-        {{.field = where, .text = text.substr(match.begin, match.end - match.begin)}}};
-    reporter.report(index, evidence);
+void RuleSet::report(std::uint32_t rule, const Subject& subject, std::span<const Hit> hits,
+                     Reporter& reporter) const {
+  std::array<std::string, Evaluation::kHitsMax> fields;
+  std::array<std::string, Evaluation::kHitsMax> chains;
+  std::array<EvidenceView, Evaluation::kHitsMax> evidence;
+  for (std::size_t i = 0; i < hits.size(); ++i) {
+    const Value& value = *hits[i].value;
+    fields[i] = kFieldClassNames[static_cast<std::size_t>(value.field)];
+    if (!value.path.empty()) fields[i].append(".").append(value.path);
+    chains[i] = value.chain.to_string();
+    evidence[i] = {.field = fields[i],
+                   .text = value.text.substr(hits[i].begin, hits[i].end - hits[i].begin),
+                   .decoded = chains[i],
+                   .origin = nullptr};
   }
-}
-
-void RuleSet::evaluate(const Event& event, Scratch& scratch, Reporter& reporter) const {
-  scratch.reported_in.resize(rules_.size());
-  ++scratch.event;
-  const auto scan_text = [&](FieldClass field, std::string_view text) {
-    const Group& patterns = group(event.type, field);
-    if (patterns.rules.empty() || text.empty()) return;
-    scan(patterns, {}, text, kFieldClassNames[static_cast<std::size_t>(field)], scratch, reporter);
-  };
-  const auto scan_leaves = [&](FieldClass field, const std::vector<Leaf>& leaves) {
-    const Group& patterns = group(event.type, field);
-    if (patterns.rules.empty()) return;
-    for (const Leaf& leaf : leaves) {
-      const bool has_text = leaf.kind == LeafKind::kString || leaf.kind == LeafKind::kNumber;
-      if (!has_text || leaf.text.empty()) continue;
-      scan(patterns, leaf.path, leaf.text, kFieldClassNames[static_cast<std::size_t>(field)],
-           scratch, reporter);
-    }
-  };
-  scan_text(FieldClass::kText, event.text);
-  scan_text(FieldClass::kToolName, event.tool.name);
-  scan_leaves(FieldClass::kArguments, event.tool.arguments);
-  scan_leaves(FieldClass::kResult, event.tool.result);
-  for (const ToolDefinition& tool : event.tools) {
-    scan_text(FieldClass::kDescription, tool.description);
-    for (const Leaf& leaf : tool.parameters) {
-      if (leaf.path.ends_with("description")) scan_text(FieldClass::kDescription, leaf.text);
+  const std::vector<MessagePart>& message = rules_[rule].message;
+  std::vector<MessageView> parts;
+  parts.reserve(message.size());
+  for (const MessagePart& part : message) {
+    switch (part.kind) {
+      case MessagePart::Kind::kLiteral:
+        parts.push_back({.text = part.literal, .masked = false});
+        break;
+      case MessagePart::Kind::kMatch:
+        if (!hits.empty()) parts.push_back({.text = evidence[0].text, .masked = true});
+        break;
+      case MessagePart::Kind::kField:
+        parts.push_back({.text = subject.first_value(part.field), .masked = true});
+        break;
     }
   }
+  reporter.report(reportable_of(rule, subject.event.type), std::span(evidence).first(hits.size()),
+                  parts);
 }
 
 }  // namespace tocsin

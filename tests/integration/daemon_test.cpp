@@ -101,7 +101,7 @@ TEST_CASE("daemon: stops in time although the broker is away") {
 }
 
 TEST_CASE("daemon: does not start on a port that is taken") {
-  Cluster cluster;
+  const Cluster cluster;
   const auto taken = HttpServer::start("127.0.0.1", 0);
   REQUIRE(taken.has_value());
   Config config = cluster.config();

@@ -314,7 +314,7 @@ TEST_CASE("worker: what is no event becomes a dead letter and stops nothing") {
   Config config = cluster.config();
   config.decode.event_bytes_max = 2000;
   metrics::Registry registry;
-  const std::string malformed = std::string("{\"time\": \x01\xff \x1b[31m", 18);
+  const std::string malformed = "{\"time\": \x01\xff \x1b[31m";
   const std::string large = output_json(std::string(5000, 'x'), "s");
   cluster.produce({
       output_json("forbidden", "s"),

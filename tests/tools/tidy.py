@@ -97,7 +97,8 @@ def main():
     filtered = config.exists() and b"HeaderFilterRegex" in config.read_bytes()
     header_filter = [] if filtered else [f"--header-filter={re.escape(str(REPO))}/({'|'.join(args.folders)})/"]
     version = subprocess.run([TIDY, "--version"], capture_output=True, check=True).stdout
-    common = version + (config.read_bytes() if config.exists() else b"") + repr(header_filter).encode()
+    configs = [config, *sorted((REPO / "tests").rglob(".clang-tidy"))]
+    common = version + b"".join(each.read_bytes() for each in configs if each.exists()) + repr(header_filter).encode()
 
     includes = Includes()
     memory = args.build / "tidy"

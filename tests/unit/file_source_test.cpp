@@ -115,7 +115,7 @@ TEST_CASE("lines across buffers stay whole") {
   Strings lines;
   std::string text;
   for (std::size_t i = 0; text.size() < (std::size_t{3} << 20); ++i) {
-    lines.push_back(std::string((i * 7919) % 5000, static_cast<char>('a' + i % 26)));
+    lines.emplace_back((i * 7919) % 5000, static_cast<char>('a' + i % 26));
     text += lines.back() + "\n";
   }
   for (const bool zipped : {false, true}) {

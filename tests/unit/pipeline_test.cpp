@@ -15,7 +15,6 @@ using testing::call_json;
 using testing::event_json;
 using testing::make_policy;
 using testing::PipelineUnderTest;
-using testing::result_json;
 
 constexpr const char* kPack = R"(
 rules:

@@ -165,7 +165,7 @@ TEST_CASE("a misuse case that names what nobody finds is warned about") {
   const std::string known(detector_specs()[0]->rules[0].id);
   for (const Row& row : rows) {
     std::string rules(row.rules);
-    if (const std::size_t at = rules.find("loop.reading"); at != rules.npos) {
+    if (const std::size_t at = rules.find("loop.reading"); at != std::string::npos) {
       rules.replace(at, std::string_view("loop.reading").size(), known);
     }
     CAPTURE(rules);

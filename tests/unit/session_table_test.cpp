@@ -41,7 +41,7 @@ class State : public DetectorState {
 
 TEST_CASE("the same session is the same state, another one is not") {
   Table t;
-  Session& first = t.touch("a", 0s);
+  const Session& first = t.touch("a", 0s);
   CHECK(first.arrivals == 1);
   CHECK(first.key == std::string("bot\0a", 5));
   CHECK(t.touch("a", 1s).arrivals == 2);
@@ -82,7 +82,7 @@ TEST_CASE("a session that was idle too long begins anew, with a new first offset
   Table t;
   Session& before = t.touch("a", 0s, 7);
   before.states.push_back(std::make_unique<State>(100));
-  Session& after = t.touch("a", 60s + 1us, 9);
+  const Session& after = t.touch("a", 60s + 1us, 9);
   CHECK(after.arrivals == 1);
   CHECK(after.states.empty());
   CHECK(after.first_offset == 9);

@@ -60,7 +60,7 @@ std::shared_ptr<const Policy> make_policy(const std::string& pack,
   return policy;
 }
 
-PipelineUnderTest::PipelineUnderTest(std::shared_ptr<const Policy> policy,
+PipelineUnderTest::PipelineUnderTest(const std::shared_ptr<const Policy>& policy,
                                      PipelineOptions options) {
   const PolicySnapshot snapshot{
       .policy = policy, .metrics = std::make_shared<const PolicyMetrics>(registry, *policy)};

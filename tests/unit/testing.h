@@ -50,7 +50,9 @@ struct Report {
 
 class Recorder final : public Reporter {
  public:
-  void report(std::size_t rule, std::span<const EvidenceView> evidence) override {
+  using Reporter::report;
+  void report(std::size_t rule, std::span<const EvidenceView> evidence,
+              std::span<const MessageView>) override {
     Report& made = reports.emplace_back();
     made.rule = rule;
     for (const EvidenceView& item : evidence) {
@@ -88,7 +90,8 @@ std::shared_ptr<const Policy> make_policy(const std::string& pack,
 // A pipeline over a policy that keeps what it said.
 class PipelineUnderTest final : public PipelineOutput {
  public:
-  explicit PipelineUnderTest(std::shared_ptr<const Policy> policy, PipelineOptions options = {});
+  explicit PipelineUnderTest(const std::shared_ptr<const Policy>& policy,
+                             PipelineOptions options = {});
 
   // As records of one partition, in one batch.
   void run(std::span<const std::string> payloads, std::int32_t partition = 0,

@@ -216,7 +216,7 @@ TEST_CASE("ascii_lower leaves everything but A to Z") {
 
 TEST_CASE("hash64 depends on every byte and on the seed") {
   CHECK(hash64("abc") == hash64("abc"));
-  std::set<std::uint64_t> seen = {hash64(""),
+  const std::set<std::uint64_t> seen = {hash64(""),
                                   hash64("abc"),
                                   hash64("abd"),
                                   hash64("abc\0"sv),

@@ -16,7 +16,6 @@ namespace {
 namespace fs = std::filesystem;
 using testing::DetectorUnderTest;
 using testing::event_json;
-using testing::Report;
 
 constexpr std::size_t kStateBytesMax = std::size_t{64} << 10;  // of one session and detector
 
@@ -29,7 +28,7 @@ std::string read(const fs::path& path) {
 // odd values.
 std::vector<std::string> hostile_session(std::uint32_t seed, int events) {
   std::mt19937 dice(seed);
-  const auto pick = [&](auto... options) {
+  const auto pick = [&](const auto&... options) {
     const std::vector<std::string> all = {options...};
     return all[dice() % all.size()];
   };
@@ -55,13 +54,13 @@ std::vector<std::string> hostile_session(std::uint32_t seed, int events) {
 }
 
 std::vector<EventContext> contexts() {
-  static SystemProfile profile = [] {
+  static const SystemProfile profile = [] {
     SystemProfile made;
     made.system = "bot";
     made.tools.emplace("send_email", ToolProfile{.name = "send_email", .effect = Effect::kEgress});
     return made;
   }();
-  EventContext unknown;
+  const EventContext unknown;
   EventContext known;
   known.profile = &profile;
   EventContext declared = known;

@@ -6,7 +6,6 @@ namespace {
 
 using testing::call_json;
 using testing::DetectorUnderTest;
-using testing::Report;
 using testing::result_json;
 
 constexpr std::size_t kActing = 0;
