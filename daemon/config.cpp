@@ -295,10 +295,9 @@ Config load_config(const std::filesystem::path& path, bool kafka_needed,
   const auto from_environment = [&](std::string_view key) -> std::optional<std::string> {
     return environment(*known.insert(std::string(kPrefix) + upper_with_underscores(key)).first);
   };
-  yaml::ReadContext context{.diagnostics = diagnostics,
-                            .override_value = from_environment,
-                            .override_name_prefix = std::string(kPrefix),
-                            .override_documents = {}};
+  yaml::ReadContext context(diagnostics);
+  context.override_value = from_environment;
+  context.override_name_prefix = kPrefix;
   MapReader root(config.document.root.get(), "", context);
 
   read_kafka(root, environment, names, config);

@@ -86,6 +86,12 @@ std::string to_json(const Finding& finding) {
   if (!finding.message.empty()) json["message"] = finding.message;
   json["tags"] = finding.tags;
   json["evidence"] = std::move(evidence);
+  if (finding.repeats.count > 1) {
+    json["repeats"] = {{"count", finding.repeats.count},
+                       {"first_finding_id", finding.repeats.first_finding_id},
+                       {"first_time", format_time(finding.repeats.first_time)},
+                       {"first_offset", finding.repeats.first_offset}};
+  }
   json["exception"] = nullptr;
   json["owner"] = finding.owner.empty() ? Json(nullptr) : Json(finding.owner);
   json["source"] = {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "daemon/event.h"
+#include "daemon/session/folds.h"
 
 namespace tocsin {
 
@@ -86,6 +87,7 @@ struct Finding {
   std::string message;  // the rule's own words about this event, masked like evidence; may be empty
   std::vector<std::string> tags;
   std::vector<Evidence> evidence;
+  Repeats repeats;    // those alike in the session by now
   std::string owner;  // empty: nobody declared one
   std::string topic;
   std::int32_t partition = 0;

@@ -21,6 +21,15 @@ std::string bounded(std::string_view text) {
   return std::string(text.substr(0, cut_at_character(text, kIdBytesMax)));
 }
 
+// Everything that names the event, not its id alone: whoever chooses an event's id must not be able
+// to make a later finding look like a duplicate of an earlier one.
+std::string finding_id(const Event& event, std::string_view rule) {
+  const std::string identity =
+      fmt::format("{}\n{}\n{}\n{}\n{}", event.system, event.session_id, event.event_id,
+                  event.seq ? std::to_string(*event.seq) : "", rule);
+  return sha256_hex(identity).substr(0, kFindingIdDigits);
+}
+
 double seconds_between(EventTime from, EventTime to) {
   return std::chrono::duration<double>(to - from).count();
 }
@@ -46,6 +55,7 @@ class Pipeline::DraftReporter final : public Reporter {
     if (said) return;
     Draft& draft = pipeline_.drafts_.emplace_back();
     draft.reportable = index;
+    if (!evidence.empty()) draft.evidence_hash = hash64(evidence.front().text);
     for (const EvidenceView& item : evidence) {
       draft.evidence.push_back(
           {.field = printable(item.field),
@@ -82,6 +92,11 @@ Pipeline::Pipeline(PolicySnapshot snapshot, PipelineOptions options,
   decoding_limited_ = registry.counter("tocsin_decoding_limited_total",
                                        "Events whose decoded views reached a bound: not every "
                                        "layer of encoding was looked through.");
+  folded_findings_ = registry.counter("tocsin_findings_folded_total",
+                                      "Findings alike to an earlier one of their session, counted "
+                                      "but not told again.");
+  evicted_correlations_ = registry.counter("tocsin_correlation_windows_evicted_total",
+                                           "Correlation windows forgotten before their time.");
   expired_sessions_ = registry.counter(kEvicted, kEvictedHelp, {{"reason", "idle"}});
   evicted_sessions_ = registry.counter(kEvicted, kEvictedHelp, {{"reason", "memory"}});
   live_sessions_ = registry.gauge("tocsin_sessions_live", "Sessions remembered.");
@@ -128,7 +143,8 @@ void Pipeline::process(const Record& record, Partition& partition, PipelineOutpu
     }
     context.seq = event.seq.value_or(session.arrivals);
     context.tool = tool_context(event, context.profile, session);
-    detect(event, context, session);
+    detect(event, context, session, partition);
+    finish(record, event, context, system, session, output);
     partition.sessions.update_bytes(session);
   }
   if (record.replayed) {
@@ -136,7 +152,6 @@ void Pipeline::process(const Record& record, Partition& partition, PipelineOutpu
     return;
   }
   count(event, context, system);
-  finish(record, event, context, system, output);
 }
 
 Session& Pipeline::find_session(const Event& event, std::int64_t offset, Partition& partition) {
@@ -185,7 +200,8 @@ void Pipeline::learn_definitions(const Event& event, Session& session) {
   }
 }
 
-void Pipeline::detect(const Event& event, const EventContext& context, Session& session) {
+void Pipeline::detect(const Event& event, const EventContext& context, Session& session,
+                      Partition& partition) {
   if (event.type == EventType::kToolDefinitions) learn_definitions(event, session);
   DraftReporter rules(*this, 0);
   snapshot_.policy->rules().evaluate(event, context, rule_scratch_, rules);
@@ -195,6 +211,18 @@ void Pipeline::detect(const Event& event, const EventContext& context, Session& 
     DraftReporter reporter(*this, detectors[i].first_rule);
     detectors[i].detector->on_event(event, context, *session.states[i], reporter);
   }
+  correlate(event, context, partition);
+}
+
+void Pipeline::correlate(const Event& event, const EventContext& context, Partition& partition) {
+  if (snapshot_.policy->correlations().all().empty()) return;
+  DraftReporter reporter(*this, snapshot_.policy->first_correlation());
+  const std::size_t matched = drafts_.size();  // correlations do not wait for correlations
+  for (std::size_t i = 0; i < matched; ++i) {
+    partition.correlations.on_match(drafts_[i].reportable, event, context, rule_scratch_.values,
+                                    reporter);
+  }
+  shard_.add(evicted_correlations_, partition.correlations.take_evicted());
 }
 
 void Pipeline::count(const Event& event, const EventContext& context, std::size_t system) {
@@ -224,14 +252,30 @@ void Pipeline::count(const Event& event, const EventContext& context, std::size_
 }
 
 void Pipeline::finish(const Record& record, const Event& event, const EventContext& context,
-                      std::size_t system, PipelineOutput& output) {
+                      std::size_t system, Session& session, PipelineOutput& output) {
   const PolicyMetrics::System& ids = snapshot_.metrics->system(system);
   for (Draft& draft : drafts_) {
+    const std::string id = finding_id(event, snapshot_.policy->reportable()[draft.reportable].id);
+    // Folded while replaying too: what was told then is not told again now.
+    const auto [tell, repeats] =
+        session.folds.admit({.reportable = static_cast<std::uint32_t>(draft.reportable),
+                             .tool = hash64(event.tool.name),
+                             .evidence = draft.evidence_hash,
+                             .time = event.time,
+                             .offset = record.source.offset,
+                             .finding_id = id});
+    if (record.replayed) continue;
+    shard_.add(ids.findings[draft.reportable]);
+    if (!tell) {
+      shard_.add(folded_findings_);
+      continue;
+    }
     Finding finding = make_finding(event, context, draft);
+    finding.finding_id = id;
+    finding.repeats = repeats;
     finding.topic = bounded(record.source.topic);
     finding.partition = record.source.partition;
     finding.offset = record.source.offset;
-    shard_.add(ids.findings[draft.reportable]);
     shard_.set(snapshot_.metrics->last_match(draft.reportable),
                seconds_between(EventTime{}, event.time));
     if (options_.now) {
@@ -246,13 +290,7 @@ void Pipeline::finish(const Record& record, const Event& event, const EventConte
 Finding Pipeline::make_finding(const Event& event, const EventContext& context,
                                Draft& draft) const {
   const RuleInfo& rule = snapshot_.policy->reportable()[draft.reportable];
-  // Everything that names the event, not its id alone: whoever chooses an event's id must not be
-  // able to make a later finding look like a duplicate of an earlier one.
-  const std::string identity =
-      fmt::format("{}\n{}\n{}\n{}\n{}", event.system, event.session_id, event.event_id,
-                  event.seq ? std::to_string(*event.seq) : "", rule.id);
   Finding finding;
-  finding.finding_id = sha256_hex(identity).substr(0, kFindingIdDigits);
   finding.time = event.time;
   finding.detected_at = options_.now ? options_.now() : event.time;
   finding.system = bounded(event.system);
@@ -282,11 +320,12 @@ Pipeline::Partition& Pipeline::partition_of(const SourcePosition& source) {
   auto found = partitions_.find(key);
   if (found == partitions_.end()) {
     const std::string& label = options_.topic_label.empty() ? key.first : options_.topic_label;
-    auto made =
-        std::make_unique<Partition>(Partition{.topic = key.first,
-                                              .number = key.second,
-                                              .metrics = TopicMetrics(registry_, label),
-                                              .sessions = SessionTable(options_.sessions.idle)});
+    auto made = std::make_unique<Partition>(
+        Partition{.topic = key.first,
+                  .number = key.second,
+                  .metrics = TopicMetrics(registry_, label),
+                  .sessions = SessionTable(options_.sessions.idle),
+                  .correlations = CorrelationTable(snapshot_.policy->correlations())});
     found = partitions_.emplace(std::move(key), std::move(made)).first;
   }
   last_partition_ = found->second.get();

@@ -85,6 +85,7 @@ class Pipeline {
     std::size_t reportable = 0;
     std::vector<Evidence> evidence;
     std::string message;
+    std::uint64_t evidence_hash = 0;  // of the first text, for folding
   };
   class DraftReporter;
   struct Partition {
@@ -92,6 +93,7 @@ class Pipeline {
     std::int32_t number = 0;
     TopicMetrics metrics;
     SessionTable sessions;
+    CorrelationTable correlations;
   };
   struct Coverage {
     double seen = 0;
@@ -102,11 +104,13 @@ class Pipeline {
   Session& find_session(const Event& event, std::int64_t offset, Partition& partition);
   ToolContext tool_context(const Event& event, const SystemProfile* profile,
                            const Session& session);
-  void detect(const Event& event, const EventContext& context, Session& session);
+  void detect(const Event& event, const EventContext& context, Session& session,
+              Partition& partition);
+  void correlate(const Event& event, const EventContext& context, Partition& partition);
   void learn_definitions(const Event& event, Session& session);
   void count(const Event& event, const EventContext& context, std::size_t system);
   void finish(const Record& record, const Event& event, const EventContext& context,
-              std::size_t system, PipelineOutput& output);
+              std::size_t system, Session& session, PipelineOutput& output);
   Finding make_finding(const Event& event, const EventContext& context, Draft& draft) const;
   Effect inferred_effect(std::string_view tool);
   Partition& partition_of(const SourcePosition& source);
@@ -131,6 +135,8 @@ class Pipeline {
 
   metrics::CounterId replayed_events_;
   metrics::CounterId decoding_limited_;
+  metrics::CounterId folded_findings_;
+  metrics::CounterId evicted_correlations_;
   metrics::CounterId expired_sessions_;
   metrics::CounterId evicted_sessions_;
   metrics::GaugeId live_sessions_;

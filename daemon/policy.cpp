@@ -72,10 +72,7 @@ void check_misuse_rules(const yaml::Node& root, const std::set<std::string_view>
 }  // namespace
 
 void Policy::load_detectors(const yaml::Node* options, Diagnostics& diagnostics) {
-  yaml::ReadContext context{.diagnostics = diagnostics,
-                            .override_value = {},
-                            .override_name_prefix = {},
-                            .override_documents = {}};
+  yaml::ReadContext context(diagnostics);
   yaml::MapReader all(options, "detectors", context);
   for (const DetectorSpec* spec : detector_specs()) {
     yaml::MapReader reader = all.map(spec->id);
@@ -98,15 +95,10 @@ void Policy::load_detectors(const yaml::Node* options, Diagnostics& diagnostics)
   all.finish();
 }
 
-void Policy::load_rules(const PolicySources& sources, const LoadFile& load_file,
+void Policy::load_rules(const std::vector<yaml::Document>& packs, const PolicySources& sources,
                         Diagnostics& diagnostics) {
-  std::vector<yaml::Document> packs;
-  for (const fs::path& file : yaml_files(sources.packs, diagnostics)) {
-    if (auto document = load_file(file)) packs.push_back(std::move(*document));
-  }
   auto patterns = std::make_unique<PatternTable>();
   std::vector<Rule> rules = read_packs(packs, *patterns, diagnostics);
-  packs.clear();
   if (diagnostics.has_errors()) {
     // Enough for what else is checked: which rules there are.
     for (const Rule& rule : rules) reportable_.push_back(rule.info);
@@ -119,6 +111,21 @@ void Policy::load_rules(const PolicySources& sources, const LoadFile& load_file,
   }
   rules_ = std::move(*compiled);
   reportable_.assign(rules_->reportable().begin(), rules_->reportable().end());
+}
+
+void Policy::load_correlations(const std::vector<yaml::Document>& packs, Diagnostics& diagnostics) {
+  std::vector<std::string_view> known;
+  for (const RuleInfo& info : reportable_) known.push_back(info.id);
+  // With half of the rules refused, half of the correlations would seem to wait for nothing.
+  const bool whole = !diagnostics.has_errors();
+  std::vector<Correlation> correlations;
+  for (const yaml::Document& pack : packs) {
+    const yaml::Node* list = pack.root->find("correlations");
+    if (whole && list != nullptr) read_correlations(*list, known, correlations, diagnostics);
+  }
+  first_correlation_ = reportable_.size();
+  for (const Correlation& correlation : correlations) reportable_.push_back(correlation.info);
+  correlations_ = std::make_unique<const CorrelationSet>(std::move(correlations), reportable_);
 }
 
 std::shared_ptr<const Policy> Policy::load(const PolicySources& sources, Diagnostics& diagnostics) {
@@ -134,8 +141,14 @@ std::shared_ptr<const Policy> Policy::load(const PolicySources& sources, Diagnos
     return document;
   };
 
-  policy->load_rules(sources, load_file, diagnostics);
+  std::vector<yaml::Document> packs;
+  for (const fs::path& file : yaml_files(sources.packs, diagnostics)) {
+    if (auto document = load_file(file)) packs.push_back(std::move(*document));
+  }
+  policy->load_rules(packs, sources, diagnostics);
   policy->load_detectors(sources.detector_options, diagnostics);
+  policy->load_correlations(packs, diagnostics);
+  packs.clear();
 
   std::set<std::string_view> known;
   for (const RuleInfo& info : policy->reportable_) known.insert(info.id);

@@ -6,7 +6,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,6 +16,7 @@
 #include "daemon/profile/system_profile.h"
 #include "daemon/yaml/document.h"
 #include "detectors/detector.h"
+#include "detectors/rules/correlation.h"
 #include "detectors/rules/rule_set.h"
 
 namespace tocsin {
@@ -43,7 +43,11 @@ class Policy {
 
   [[nodiscard]] const RuleSet& rules() const { return *rules_; }
   [[nodiscard]] std::span<const LoadedDetector> detectors() const { return detectors_; }
-  // Everything that can be found: what `rules()` reports, then what each detector does.
+  [[nodiscard]] const CorrelationSet& correlations() const { return *correlations_; }
+  // Where the correlations start in `reportable`.
+  [[nodiscard]] std::size_t first_correlation() const { return first_correlation_; }
+  // Everything that can be found: what `rules()` reports, then what each detector does, then the
+  // correlations.
   [[nodiscard]] std::span<const RuleInfo> reportable() const { return reportable_; }
   [[nodiscard]] std::span<const SystemProfile> systems() const { return systems_; }
   // The position in `systems()`; its size for a system nobody profiled.
@@ -53,13 +57,15 @@ class Policy {
 
  private:
   Policy() = default;
-  using LoadFile = std::function<std::optional<yaml::Document>(const std::filesystem::path&)>;
-  void load_rules(const PolicySources& sources, const LoadFile& load_file,
+  void load_rules(const std::vector<yaml::Document>& packs, const PolicySources& sources,
                   Diagnostics& diagnostics);
+  void load_correlations(const std::vector<yaml::Document>& packs, Diagnostics& diagnostics);
   void load_detectors(const yaml::Node* options, Diagnostics& diagnostics);
 
   std::unique_ptr<const RuleSet> rules_;
   std::vector<LoadedDetector> detectors_;
+  std::unique_ptr<const CorrelationSet> correlations_;
+  std::size_t first_correlation_ = 0;
   std::vector<RuleInfo> reportable_;
   std::vector<SystemProfile> systems_;
   std::map<std::string, std::size_t, std::less<>> system_index_;

@@ -98,10 +98,7 @@ const ToolProfile* SystemProfile::tool(std::string_view name) const {
 std::optional<SystemProfile> read_system_profile(const yaml::Document& document, bool owner_needed,
                                                  Diagnostics& diagnostics) {
   const std::size_t errors_before = diagnostics.errors();
-  yaml::ReadContext context{.diagnostics = diagnostics,
-                            .override_value = {},
-                            .override_name_prefix = {},
-                            .override_documents = {}};
+  yaml::ReadContext context(diagnostics);
   MapReader reader(document.root.get(), "", context);
   SystemProfile profile;
   if (reader.require("system", "the value of `system` in this system's events")) {

@@ -21,6 +21,7 @@
 
 #include "daemon/event.h"
 #include "daemon/profile/effect.h"
+#include "daemon/session/folds.h"
 #include "detectors/detector.h"
 
 namespace tocsin {
@@ -32,6 +33,7 @@ struct Session {
   std::vector<std::unique_ptr<DetectorState>> states;  // by detector
   // Effects that a description changed from what the name alone says, by hash of the tool's name.
   std::vector<std::pair<std::uint64_t, Effect>> described;
+  FindingFolds folds;
 
   // Kept by the table.
   EventTime last_time{};

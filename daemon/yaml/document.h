@@ -90,6 +90,8 @@ using Override = std::function<std::optional<std::string>(std::string_view path)
 
 // What the readers of one file share.
 struct ReadContext {
+  explicit ReadContext(Diagnostics& sink) : diagnostics(sink) {}
+
   Diagnostics& diagnostics;
   Override override_value;                  // may be empty
   std::string override_name_prefix;         // for messages, e.g. "TOCSIN_"

@@ -6,11 +6,11 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <iterator>
 #include <utility>
 
 #include "daemon/text.h"
+#include "detectors/rules/rule_fields.h"
 
 namespace tocsin {
 namespace {
@@ -203,7 +203,7 @@ bool ConditionReader::read_test(const Node& node, MapReader& reader, FieldTest& 
   const bool context = test.field.context().has_value();
   if (!context) {
     sound = read_regex(reader, test) && sound;
-    read_number(reader, test);
+    test.number = read_bounds(reader, diagnostics_);
     read_cidr(reader, test);
     read_url(reader, test);
     read_views(reader, test);
@@ -389,29 +389,6 @@ void ConditionReader::read_validators(MapReader& reader, RegexTest& test) {
                                                 : fmt::format("did you mean `{}`?", near),
                    diagnostics_);
   }
-}
-
-void ConditionReader::read_number(MapReader& reader, FieldTest& test) {
-  NumberTest number;
-  bool asked = false;
-  const std::array<std::pair<std::string_view, std::optional<double>*>, 4> bounds = {
-      {{"gt", &number.gt}, {"gte", &number.gte}, {"lt", &number.lt}, {"lte", &number.lte}}};
-  for (const auto& [key, out] : bounds) {
-    const Node* node = reader.node(key);
-    if (node == nullptr) continue;
-    asked = true;
-    const auto text = yaml::scalar_of(*node, "a number", diagnostics_);
-    if (!text) continue;
-    double value = 0;
-    const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
-    if (error != std::errc{} || end != text->data() + text->size()) {
-      yaml::error_at(*node, fmt::format("`{}` is not a number", *text), "for example 1000",
-                     diagnostics_);
-      continue;
-    }
-    *out = value;
-  }
-  if (asked) test.number = number;
 }
 
 void ConditionReader::read_cidr(MapReader& reader, FieldTest& test) {

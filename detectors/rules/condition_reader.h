@@ -56,7 +56,6 @@ class ConditionReader {
   void read_refinements(yaml::MapReader& reader, FieldTest& test);
   bool read_capture(yaml::MapReader& reader, RegexTest& test);
   void read_validators(yaml::MapReader& reader, RegexTest& test);
-  void read_number(yaml::MapReader& reader, FieldTest& test);
   void read_cidr(yaml::MapReader& reader, FieldTest& test);
   void read_url(yaml::MapReader& reader, FieldTest& test);
   void read_views(yaml::MapReader& reader, FieldTest& test);

@@ -12,7 +12,7 @@
 
 #include "detectors/rules/condition_reader.h"
 #include "detectors/rules/example.h"
-#include "detectors/rules/taxonomy.h"
+#include "detectors/rules/rule_fields.h"
 
 namespace tocsin {
 namespace {
@@ -27,18 +27,9 @@ bool is_null_or_empty_list(const Node& node) {
          (node.kind == Node::Kind::kSequence && node.items.empty());
 }
 
-bool matches(std::string_view text, const re2::RE2& form) {
-  return re2::RE2::FullMatch(re2::StringPiece(text.data(), text.size()), form);
-}
-
-bool valid_id(std::string_view id) {
-  static const re2::RE2 kForm(R"([a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+(-[a-z0-9]+)*)+)");
-  return id.size() <= 128 && matches(id, kForm);
-}
-
 bool valid_name(std::string_view name) {
   static const re2::RE2 kForm(R"([a-z][a-z0-9_]{0,63})");
-  return matches(name, kForm);
+  return re2::RE2::FullMatch(re2::StringPiece(name.data(), name.size()), kForm);
 }
 
 using Ids = std::unordered_set<std::string>;
@@ -69,9 +60,9 @@ class RuleReader {
     reader_.string("title", &rule_.info.title);
     reader_.string("description", &rule_.description);
     read_on();
-    read_severity();
-    read_category();
-    read_tags();
+    read_severities();
+    read_category(reader_, rule_.info.category);
+    read_tags(reader_, rule_.info.tags, diagnostics_);
     read_message();
     const bool sound = read_where();
     if (sound) read_examples();
@@ -86,20 +77,10 @@ class RuleReader {
 
  private:
   void read_id() {
-    if (!reader_.require("id", "for example shell.download-and-run")) return;
-    reader_.string("id", &rule_.info.id);
+    read_rule_id(reader_, rule_.info.id, diagnostics_);
     rule_.info.detector = "rules";
-    const Node* node = reader_.node("id");
-    if (!valid_id(rule_.info.id)) {
-      yaml::error_at(*node, fmt::format("`{}` is not a rule id", rule_.info.id),
-                     "lower-case words with dashes, at least two parts joined by a dot: "
-                     "shell.download-and-run",
-                     diagnostics_);
-    } else if (!load_.ids.insert(rule_.info.id).second) {
-      yaml::error_at(*node, fmt::format("the rule id `{}` is taken", rule_.info.id),
-                     "every rule needs an id of its own; another pack or an earlier rule has it",
-                     diagnostics_);
-    }
+    if (!reader_.has("id") || load_.ids.insert(rule_.info.id).second) return;
+    report_taken_id(*reader_.node("id"), rule_.info.id, diagnostics_);
   }
 
   void read_on() {
@@ -131,13 +112,10 @@ class RuleReader {
   }
 
   // One word, or one a type of event: the same secret means more in an output than in a result.
-  void read_severity() {
-    if (!reader_.require("severity", one_of(severity_names()))) return;
+  void read_severities() {
     const Node* node = reader_.node("severity");
-    if (node->kind != Node::Kind::kMap) {
-      auto severity = static_cast<std::size_t>(rule_.info.severity);
-      reader_.choice("severity", severity_names(), &severity);
-      rule_.info.severity = static_cast<Severity>(severity);
+    if (node == nullptr || node->kind != Node::Kind::kMap) {
+      read_severity(reader_, rule_.info.severity);
       rule_.severities.fill(rule_.info.severity);
       return;
     }
@@ -152,29 +130,6 @@ class RuleReader {
       rule_.info.severity = std::max(rule_.info.severity, static_cast<Severity>(severity));
     }
     if (!rule_.on.empty()) by_type.finish();
-  }
-
-  void read_category() {
-    auto category = static_cast<std::size_t>(rule_.info.category);
-    if (reader_.require("category", one_of(category_names()))) {
-      reader_.choice("category", category_names(), &category);
-    }
-    rule_.info.category = static_cast<Category>(category);
-  }
-
-  void read_tags() {
-    reader_.strings("tags", &rule_.info.tags);
-    const Node* node = reader_.node("tags");
-    if (node == nullptr) return;
-    for (std::size_t i = 0; i < rule_.info.tags.size(); ++i) {
-      const auto checked = check_tag(rule_.info.tags[i]);
-      if (checked) continue;
-      const bool in_list = node->kind == Node::Kind::kSequence && i < node->items.size();
-      yaml::error_at(in_list ? node->items[i] : *node, checked.error(),
-                     "namespace:id, for example owasp:ASI05, atlas:AML.T0050, cwe:CWE-78, "
-                     "nist:MS-2.7-001, attack:T1059.004",
-                     diagnostics_);
-    }
   }
 
   void read_message() {
@@ -290,7 +245,8 @@ class PackReader {
   }
 
   void read_rules(Load load, std::vector<Rule>& rules) {
-    const bool other = reader_.has("lists") || reader_.has("macros");
+    const bool other = reader_.has("lists") || reader_.has("macros") || reader_.has("correlations");
+    reader_.node("correlations");  // read once everything that can match is known
     if (!other) reader_.require("rules", "a pack is a map with rules: [...]");
     const Node* list = reader_.node("rules");
     reader_.finish();
@@ -347,10 +303,7 @@ void check_macros(Vocabulary& vocabulary, PatternTable& patterns, yaml::ReadCont
 
 std::vector<Rule> read_packs(std::span<const yaml::Document> packs, PatternTable& patterns,
                              Diagnostics& diagnostics) {
-  yaml::ReadContext context{.diagnostics = diagnostics,
-                            .override_value = {},
-                            .override_name_prefix = {},
-                            .override_documents = {}};
+  yaml::ReadContext context(diagnostics);
   std::vector<PackReader> readers;
   readers.reserve(packs.size());
   for (const yaml::Document& document : packs) readers.emplace_back(document, context);

@@ -16,10 +16,7 @@ DetectorUnderTest::DetectorUnderTest(std::string_view id, std::string options) {
   Diagnostics diagnostics;
   const auto document = yaml::parse("options.yaml", std::move(options), diagnostics);
   REQUIRE(document.has_value());
-  yaml::ReadContext context{.diagnostics = diagnostics,
-                            .override_value = {},
-                            .override_name_prefix = {},
-                            .override_documents = {}};
+  yaml::ReadContext context(diagnostics);
   yaml::MapReader reader(document->root.get(), "", context);
   detector_ = spec_->make(reader);
   reader.finish();
