@@ -329,6 +329,10 @@ Config load_config(const std::filesystem::path& path, bool kafka_needed,
   if (!shipped.empty()) config.rules.packs = {shipped / "packs"};
   read_paths(rules, "packs", &config.rules.packs);
   read_paths(rules, "systems", &config.rules.systems);
+  std::string cache;
+  rules.string("cache_dir", &cache);
+  config.rules.cache_dir = cache;
+  rules.boolean("watch", &config.rules.watch);
   rules.finish();
   read_redaction(root.map("redaction"), config);
   config.detectors = root.map("detectors").self();

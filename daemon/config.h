@@ -56,6 +56,8 @@ struct Config {
   struct {
     std::vector<std::filesystem::path> packs;    // without the key: those that come with tocsin
     std::vector<std::filesystem::path> systems;  // nobody else can know yours
+    std::filesystem::path cache_dir;             // of compiled rules; empty: none
+    bool watch = true;                           // reload when a file has changed
   } rules;
   std::string hmac_secret;  // empty: a random key a process
   // The map under `detectors`, or null; each detector reads its own.

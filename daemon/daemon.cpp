@@ -29,6 +29,7 @@ sigset_t stop_signals() {
   sigemptyset(&set);
   sigaddset(&set, SIGINT);
   sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGHUP);  // reload
   return set;
 }
 
@@ -73,22 +74,50 @@ bool Daemon::start() {
 }
 
 void Daemon::publish_policy() {
-  metrics::Shard& shard = registry_.make_shard();
-  shard.set(registry_.gauge("tocsin_build_info", "What is running; always 1.",
-                            {{"version", std::string(version())}}, metrics::Merge::kMax),
-            1);
-  shard.set(registry_.gauge("tocsin_rules_info", "The policy in force; always 1.",
-                            {{"sha256", policy_->sha256()}, {"version", std::string(version())}},
-                            metrics::Merge::kMax),
-            1);
-  shard.set(registry_.gauge("tocsin_config_last_reload_success_timestamp_seconds",
-                            "When the configuration and policy in force were loaded."),
-            unix_seconds());
+  if (policy_shard_ == nullptr) {
+    policy_shard_ = &registry_.make_shard();
+    policy_shard_->set(registry_.gauge("tocsin_build_info", "What is running; always 1.",
+                                       {{"version", std::string(version())}}, metrics::Merge::kMax),
+                       1);
+    reload_failures_ = registry_.counter("tocsin_config_reload_failures_total",
+                                         "Rules or profiles that were refused while running; those "
+                                         "before them stayed in force.");
+  }
+  if (rules_info_) policy_shard_->clear(*rules_info_);
+  rules_info_ = registry_.gauge(
+      "tocsin_rules_info", "The policy in force; always 1.",
+      {{"sha256", policy_->sha256()}, {"version", std::string(version())}}, metrics::Merge::kMax);
+  policy_shard_->set(*rules_info_, 1);
+  policy_shard_->set(registry_.gauge("tocsin_config_last_reload_success_timestamp_seconds",
+                                     "When the policy in force was loaded."),
+                     unix_seconds());
   log::info("policy.loaded", "policy loaded",
             {{"rules", policy_->rules().rules().size()},
+             {"correlations", policy_->correlations().all().size()},
              {"detectors", policy_->detectors().size()},
              {"systems", policy_->systems().size()},
              {"sha256", policy_->sha256()}});
+}
+
+void Daemon::adopt(std::shared_ptr<const Policy> policy) {
+  policy_ = std::move(policy);
+  const PolicySnapshot snapshot{
+      .policy = policy_, .metrics = std::make_shared<const PolicyMetrics>(registry_, *policy_)};
+  for (const auto& worker : workers_) worker->adopt(snapshot);
+  publish_policy();
+}
+
+void Daemon::refuse(const Diagnostics& diagnostics) {
+  policy_shard_->add(reload_failures_);
+  for (const Diagnostic& each : diagnostics.all()) {
+    if (each.gravity != Gravity::kError) continue;
+    log::error("policy.refused", "a mistake in rules or profiles; the old ones stay in force",
+               {{"file", each.file},
+                {"line", each.line},
+                {"column", each.column},
+                {"mistake", each.message},
+                {"hint", each.hint}});
+  }
 }
 
 bool Daemon::start_http() {
@@ -148,6 +177,11 @@ bool Daemon::start_workers() {
     });
   }
   started_ = true;
+  reloader_ = std::make_unique<PolicyReloader>(
+      policy_sources(config_, true), policy_->files(), config_.rules.watch,
+      PolicyReloader::Hooks{
+          .on_loaded = [this](std::shared_ptr<const Policy> policy) { adopt(std::move(policy)); },
+          .on_refused = [this](const Diagnostics& diagnostics) { refuse(diagnostics); }});
   log::info("daemon.started", "reading events",
             {{"workers", workers_.size()}, {"group", config_.kafka.at("group.id")}});
   return true;
@@ -156,7 +190,10 @@ bool Daemon::start_workers() {
 void Daemon::wait() {
   const sigset_t set = stop_signals();
   int signal = 0;
-  sigwait(&set, &signal);
+  while (sigwait(&set, &signal) == 0 && signal == SIGHUP) {
+    log::info("policy.asked", "asked to load rules and profiles anew");
+    if (reloader_ != nullptr) reloader_->request();
+  }
   if (worker_failed_) {
     log::error("daemon.failed", "a worker failed; leaving so that it can be started anew");
   } else {
@@ -177,6 +214,7 @@ bool Daemon::stop() {
       std::_Exit(EXIT_FAILURE);
     }
   });
+  reloader_.reset();  // hands policies to the workers
   for (std::jthread& thread : threads_) thread.request_stop();
   threads_.clear();  // joins
   http_.reset();     // its handlers look at the workers

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "daemon/config.h"
 #include "daemon/metrics/registry.h"
 #include "daemon/pipeline.h"
+#include "daemon/policy_reload.h"
 #include "daemon/sink/http_server.h"
 #include "daemon/worker.h"
 
@@ -32,7 +34,7 @@ class Daemon {
 
   // False, with the reason logged, when something cannot be started.
   bool start();
-  // Blocks until SIGINT or SIGTERM, or until a worker has failed.
+  // Blocks until SIGINT or SIGTERM, or until a worker has failed.  SIGHUP loads the rules anew.
   void wait();
   // Drains, commits, leaves the group.  True: nothing is left undone.
   bool stop();
@@ -46,15 +48,21 @@ class Daemon {
   bool start_workers();
   bool start_http();
   void publish_policy();
+  void adopt(std::shared_ptr<const Policy> policy);
+  void refuse(const Diagnostics& diagnostics);
   [[nodiscard]] HttpResponse readiness() const;
   [[nodiscard]] HttpResponse liveness() const;
 
   const Config& config_;
-  std::shared_ptr<const Policy> policy_;
+  std::shared_ptr<const Policy> policy_;  // in force; after `start` the reloader's thread's alone
   metrics::Registry registry_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<HttpServer> http_;
   std::vector<std::jthread> threads_;  // by worker
+  std::unique_ptr<PolicyReloader> reloader_;
+  metrics::Shard* policy_shard_ = nullptr;
+  metrics::CounterId reload_failures_;
+  std::optional<metrics::GaugeId> rules_info_;  // of the policy in force
   std::atomic<bool> started_{
       false};  // from then until `stop` has joined them, `workers_` does not change
   std::atomic<bool> worker_failed_{false};

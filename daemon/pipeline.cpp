@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <ranges>
+#include <set>
+#include <utility>
 
 #include "daemon/text.h"
 
@@ -101,13 +103,48 @@ Pipeline::Pipeline(PolicySnapshot snapshot, PipelineOptions options,
   evicted_sessions_ = registry.counter(kEvicted, kEvictedHelp, {{"reason", "memory"}});
   live_sessions_ = registry.gauge("tocsin_sessions_live", "Sessions remembered.");
   state_bytes_ = registry.gauge("tocsin_state_bytes", "Memory held by session state.");
-  for (std::size_t i = 0; i < snapshot_.metrics->systems(); ++i) {
-    shard_.set_ratio(snapshot_.metrics->system(i).content_coverage, 0, 0);
-  }
   for (std::size_t i = 0; i < snapshot_.policy->reportable().size(); ++i) {
     shard_.set(snapshot_.metrics->last_match(i), 0);
   }
   publish_gauges();
+}
+
+void Pipeline::adopt(PolicySnapshot snapshot) {
+  const auto specs = [](const Policy& policy) {
+    std::vector<const DetectorSpec*> all;
+    for (const Policy::LoadedDetector& loaded : policy.detectors()) all.push_back(loaded.spec);
+    return all;
+  };
+  const bool same_detectors = specs(*snapshot_.policy) == specs(*snapshot.policy);
+  std::set<std::string_view> known;
+  for (const RuleInfo& info : snapshot_.policy->reportable()) known.insert(info.id);
+  for (std::size_t i = 0; i < snapshot.policy->reportable().size(); ++i) {
+    if (!known.contains(snapshot.policy->reportable()[i].id)) {
+      shard_.set(snapshot.metrics->last_match(i), 0);
+    }
+  }
+  // The old one lives until nothing refers to it any more.
+  const PolicySnapshot old = std::exchange(snapshot_, std::move(snapshot));
+  rule_scratch_ = {};
+  coverage_.assign(snapshot_.metrics->systems(), {});
+  for (auto& [key, partition] : partitions_) {
+    partition->correlations.adopt(snapshot_.policy->correlations());
+    partition->sessions.for_each([&](Session& session) {
+      const std::string_view name = session.key;
+      session.system_index = snapshot_.policy->system_index(name.substr(0, name.find('\0')));
+      if (same_detectors) return;
+      session.states.clear();
+      make_states(session);
+      partition->sessions.update_bytes(session);
+    });
+  }
+  publish_gauges();
+}
+
+void Pipeline::make_states(Session& session) const {
+  for (const Policy::LoadedDetector& loaded : snapshot_.policy->detectors()) {
+    session.states.push_back(loaded.detector->new_state());
+  }
 }
 
 void Pipeline::run(std::span<const Record> batch, PipelineOutput& output) {
@@ -158,9 +195,7 @@ Session& Pipeline::find_session(const Event& event, std::int64_t offset, Partiti
   Session& session = partition.sessions.touch(event, offset);
   if (session.arrivals == 1) {
     session.system_index = snapshot_.policy->system_index(event.system);
-    for (const Policy::LoadedDetector& loaded : snapshot_.policy->detectors()) {
-      session.states.push_back(loaded.detector->new_state());
-    }
+    make_states(session);
   }
   return session;
 }
@@ -258,7 +293,7 @@ void Pipeline::finish(const Record& record, const Event& event, const EventConte
     const std::string id = finding_id(event, snapshot_.policy->reportable()[draft.reportable].id);
     // Folded while replaying too: what was told then is not told again now.
     const auto [tell, repeats] =
-        session.folds.admit({.reportable = static_cast<std::uint32_t>(draft.reportable),
+        session.folds.admit({.rule = hash64(snapshot_.policy->reportable()[draft.reportable].id),
                              .tool = hash64(event.tool.name),
                              .evidence = draft.evidence_hash,
                              .time = event.time,

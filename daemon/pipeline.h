@@ -70,6 +70,10 @@ class Pipeline {
 
   void run(std::span<const Record> batch, PipelineOutput& output);
 
+  // Another policy from the next batch on.  Sessions stay; what detectors know of them stays too,
+  // as long as the detectors are the same.
+  void adopt(PolicySnapshot snapshot);
+
   // The state of a partition that is no longer this worker's.
   void forget_partition(std::string_view topic, std::int32_t partition);
   // Where reading must start to rebuild the partition's state; nothing: it has none.
@@ -102,6 +106,7 @@ class Pipeline {
 
   void process(const Record& record, Partition& partition, PipelineOutput& output);
   Session& find_session(const Event& event, std::int64_t offset, Partition& partition);
+  void make_states(Session& session) const;
   ToolContext tool_context(const Event& event, const SystemProfile* profile,
                            const Session& session);
   void detect(const Event& event, const EventContext& context, Session& session,

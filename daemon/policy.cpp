@@ -1,6 +1,7 @@
 #include "daemon/policy.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <optional>
@@ -15,36 +16,6 @@ namespace tocsin {
 namespace {
 
 namespace fs = std::filesystem;
-
-// The YAML files behind a list of files and directories, each directory's in name order.
-std::vector<fs::path> yaml_files(const std::vector<fs::path>& paths, Diagnostics& diagnostics) {
-  std::vector<fs::path> files;
-  for (const fs::path& path : paths) {
-    std::error_code error;
-    if (!fs::is_directory(path, error)) {
-      files.push_back(path);  // if it is not there, loading says so
-      continue;
-    }
-    std::vector<fs::path> inside;
-    for (fs::directory_iterator it(path, error), end; !error && it != end; it.increment(error)) {
-      const fs::path& file = it->path();
-      // Dot-files are editors' and Kubernetes' (`..data`): never rules.
-      const bool hidden = file.filename().string().starts_with('.');
-      if (!hidden && (file.extension() == ".yaml" || file.extension() == ".yml")) {
-        inside.push_back(file);
-      }
-    }
-    if (error) {
-      diagnostics.add({.file = path.string(),
-                       .excerpt = "",
-                       .message = fmt::format("cannot be listed: {}", error.message()),
-                       .hint = "check its permissions"});
-    }
-    std::ranges::sort(inside);
-    files.insert(files.end(), inside.begin(), inside.end());
-  }
-  return files;
-}
 
 // A misuse case that names a rule nobody has is a promise nobody keeps.
 void check_misuse_rules(const yaml::Node& root, const std::set<std::string_view>& known,
@@ -70,6 +41,51 @@ void check_misuse_rules(const yaml::Node& root, const std::set<std::string_view>
 }
 
 }  // namespace
+
+std::vector<fs::path> policy_files(const std::vector<fs::path>& paths, Diagnostics* diagnostics) {
+  std::vector<fs::path> files;
+  for (const fs::path& path : paths) {
+    std::error_code error;
+    if (!fs::is_directory(path, error)) {
+      files.push_back(path);  // if it is not there, loading says so
+      continue;
+    }
+    std::vector<fs::path> inside;
+    for (fs::directory_iterator it(path, error), end; !error && it != end; it.increment(error)) {
+      const fs::path& file = it->path();
+      // Dot-files are editors' and Kubernetes' (`..data`): never rules.
+      const bool hidden = file.filename().string().starts_with('.');
+      if (!hidden && (file.extension() == ".yaml" || file.extension() == ".yml")) {
+        inside.push_back(file);
+      }
+    }
+    if (error && diagnostics != nullptr) {
+      diagnostics->add({.file = path.string(),
+                        .excerpt = "",
+                        .message = fmt::format("cannot be listed: {}", error.message()),
+                        .hint = "check its permissions"});
+    }
+    std::ranges::sort(inside);
+    files.insert(files.end(), inside.begin(), inside.end());
+  }
+  return files;
+}
+
+std::string fingerprint(const PolicySources& sources) {
+  std::string print;
+  for (const auto* paths : {&sources.packs, &sources.systems}) {
+    for (const std::filesystem::path& file : policy_files(*paths)) {
+      struct stat facts{};
+      if (::stat(file.c_str(), &facts) != 0) {
+        print += fmt::format("{} -\n", file.string());
+        continue;
+      }
+      print += fmt::format("{} {} {} {} {}.{}\n", file.string(), facts.st_dev, facts.st_ino,
+                           facts.st_size, facts.st_mtim.tv_sec, facts.st_mtim.tv_nsec);
+    }
+  }
+  return print;
+}
 
 void Policy::load_detectors(const yaml::Node* options, Diagnostics& diagnostics) {
   yaml::ReadContext context(diagnostics);
@@ -130,6 +146,7 @@ void Policy::load_correlations(const std::vector<yaml::Document>& packs, Diagnos
 
 std::shared_ptr<const Policy> Policy::load(const PolicySources& sources, Diagnostics& diagnostics) {
   const std::shared_ptr<Policy> policy(new Policy);
+  policy->files_ = fingerprint(sources);
   std::string digests;
   const auto load_file = [&](const fs::path& file) {
     auto document = yaml::load(file, diagnostics);
@@ -142,7 +159,7 @@ std::shared_ptr<const Policy> Policy::load(const PolicySources& sources, Diagnos
   };
 
   std::vector<yaml::Document> packs;
-  for (const fs::path& file : yaml_files(sources.packs, diagnostics)) {
+  for (const fs::path& file : policy_files(sources.packs, &diagnostics)) {
     if (auto document = load_file(file)) packs.push_back(std::move(*document));
   }
   policy->load_rules(packs, sources, diagnostics);
@@ -152,7 +169,7 @@ std::shared_ptr<const Policy> Policy::load(const PolicySources& sources, Diagnos
 
   std::set<std::string_view> known;
   for (const RuleInfo& info : policy->reportable_) known.insert(info.id);
-  for (const fs::path& file : yaml_files(sources.systems, diagnostics)) {
+  for (const fs::path& file : policy_files(sources.systems, &diagnostics)) {
     const auto document = load_file(file);
     if (!document) continue;
     auto profile = read_system_profile(*document, sources.owner_needed, diagnostics);

@@ -30,6 +30,16 @@ struct PolicySources {
   const yaml::Node* detector_options = nullptr;  // the `detectors:` map of the configuration
 };
 
+// The files behind a list of files and directories: of a directory its *.yaml and *.yml in name
+// order, dot-files left out.  What is not there stands for itself, so that loading can say so.
+std::vector<std::filesystem::path> policy_files(const std::vector<std::filesystem::path>& paths,
+                                                Diagnostics* diagnostics = nullptr);
+
+// Changes whenever one of the files that a policy is read from does: names, inodes, sizes, times.
+// Links are followed, so that the swap of a ConfigMap's `..data` shows.  A file that cannot be
+// looked at counts as gone.
+std::string fingerprint(const PolicySources& sources);
+
 class Policy {
  public:
   struct LoadedDetector {
@@ -54,6 +64,8 @@ class Policy {
   [[nodiscard]] std::size_t system_index(std::string_view name) const;
   // Of all files read, with their names: two processes with equal digests apply the same policy.
   [[nodiscard]] const std::string& sha256() const { return sha256_; }
+  // Of its files, taken before they were read.
+  [[nodiscard]] const std::string& files() const { return files_; }
 
  private:
   Policy() = default;
@@ -70,6 +82,7 @@ class Policy {
   std::vector<SystemProfile> systems_;
   std::map<std::string, std::size_t, std::less<>> system_index_;
   std::string sha256_;
+  std::string files_;
 };
 
 }  // namespace tocsin

@@ -63,7 +63,19 @@ bool Worker::run(const std::stop_token& stop) {
   return drain() && !health_.failed;
 }
 
+void Worker::adopt(PolicySnapshot policy) {
+  const std::lock_guard lock(pending_mutex_);
+  pending_ = std::move(policy);
+  has_pending_.store(true, std::memory_order_release);
+}
+
 void Worker::turn() {
+  if (has_pending_.load(std::memory_order_acquire)) {
+    const std::lock_guard lock(pending_mutex_);
+    pipeline_.adopt(std::move(*pending_));
+    pending_.reset();
+    has_pending_.store(false, std::memory_order_relaxed);
+  }
   source_->poll(batch_, config_.batch.records_max, config_.batch.wait);
   process_batch();
   sink_->poll();

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <stop_token>
@@ -34,6 +35,9 @@ class Worker final : private KafkaSource::Listener, private PipelineOutput {
   static std::expected<std::unique_ptr<Worker>, std::string> create(
       std::size_t number, const Config& config, PolicySnapshot policy,
       std::shared_ptr<const Redactor> redactor, metrics::Registry& registry);
+
+  // Another policy, from the next batch on.  Thread-safe.
+  void adopt(PolicySnapshot policy);
 
   // Runs until stopped or failed; then drains.  True: everything read was delivered and committed.
   bool run(const std::stop_token& stop);
@@ -68,6 +72,9 @@ class Worker final : private KafkaSource::Listener, private PipelineOutput {
   std::map<TopicPartition, std::int64_t> processed_;  // the next offset, for the lag
   std::chrono::steady_clock::time_point last_tick_;
   std::atomic<std::int64_t> last_turn_ms_{0};
+  std::mutex pending_mutex_;
+  std::optional<PolicySnapshot> pending_;  // to be adopted
+  std::atomic<bool> has_pending_{false};
   bool leaving_ = false;  // what could be delivered has been: `on_revoked` does not wait again
   log::Sampler sampler_;
   metrics::GaugeId outstanding_;

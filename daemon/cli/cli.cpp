@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <iostream>
 
+#include "daemon/policy_reload.h"
+
 namespace tocsin::cli {
 
 bool colour(std::FILE* stream) {
@@ -28,11 +30,7 @@ int report(const Diagnostics& diagnostics) {
 
 std::shared_ptr<const Policy> load_policy(const Config& config, bool owner_needed,
                                           Diagnostics& diagnostics) {
-  return Policy::load({.packs = config.rules.packs,
-                       .systems = config.rules.systems,
-                       .owner_needed = owner_needed,
-                       .detector_options = config.detectors},
-                      diagnostics);
+  return Policy::load(policy_sources(config, owner_needed), diagnostics);
 }
 
 }  // namespace tocsin::cli

@@ -23,7 +23,7 @@ FindingFolds::Fold* FindingFolds::find(std::uint64_t key) {
 }
 
 FindingFolds::Verdict FindingFolds::admit(const Match& match) {
-  const std::uint64_t group = mix(match.reportable, match.tool);
+  const std::uint64_t group = mix(match.rule, match.tool);
   std::uint64_t key = mix(group, match.evidence);
   Fold* fold = find(key);
   if (fold == nullptr) {

@@ -35,7 +35,7 @@ class FindingFolds {
 
   // What is known of a match before it becomes a finding.
   struct Match {
-    std::uint32_t reportable = 0;
+    std::uint64_t rule = 0;      // hash of its id: positions change when rules are reloaded
     std::uint64_t tool = 0;      // hash
     std::uint64_t evidence = 0;  // hash of the text that matched
     EventTime time{};

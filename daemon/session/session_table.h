@@ -65,6 +65,12 @@ class SessionTable {
   // other.
   bool evict_oldest();
 
+  // Calls `visit` with every session; call `update_bytes` for those whose state it changes.
+  template <typename Visit>
+  void for_each(const Visit& visit) {
+    for (Session& session : sessions_) visit(session);
+  }
+
   [[nodiscard]] std::size_t size() const { return sessions_.size(); }
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
   // How many sessions were dropped as idle since the last call.

@@ -21,10 +21,11 @@ void append(std::string& key, std::string_view part) {
   key += part;
 }
 
-std::uint64_t group_key(std::uint32_t index, const Correlation& correlation, const Event& event,
+std::uint64_t group_key(const Correlation& correlation, const Event& event,
                         const Subject& subject) {
   using Key = Correlation::Key;
-  std::string key = fmt::format("{};", index);
+  std::string key;
+  append(key, correlation.info.id);
   for (const Correlation::GroupBy& by : correlation.group_by) {
     switch (by.key) {
       case Key::kSession:
@@ -76,8 +77,7 @@ void CorrelationTable::on_match(std::size_t reportable, const Event& event,
                         .candidates = nullptr};
   for (const CorrelationSet::Member& member : set_->members(reportable)) {
     const Correlation& correlation = set_->all()[member.correlation];
-    Window& into =
-        window(group_key(member.correlation, correlation, event, subject), correlation, event.time);
+    Window& into = window(group_key(correlation, event, subject), correlation, event.time);
     Match match{.time = event.time,
                 .seq = context.seq,
                 .value = 0,

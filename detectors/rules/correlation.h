@@ -4,6 +4,7 @@
 // temporal, temporal_ordered, value_sum; group-by, timespan, condition).
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -13,6 +14,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "daemon/diagnostics.h"
@@ -94,6 +96,9 @@ class CorrelationTable {
   static constexpr std::size_t kWindowsMax = 20'000;
 
   explicit CorrelationTable(const CorrelationSet& set) : set_(&set) {}
+
+  // Another policy: windows of correlations that are still there go on.
+  void adopt(const CorrelationSet& set) { set_ = &set; }
 
   // The event satisfied `reportable`.  Reports with positions in `set.all()`.
   void on_match(std::size_t reportable, const Event& event, const EventContext& context,

@@ -24,7 +24,8 @@ struct Value {
 // valid until the next `lay_out`.
 class EventValues {
  public:
-  explicit EventValues(decoding::Limits limits = {}) : decoder_(limits) {}
+  EventValues() = default;
+  explicit EventValues(decoding::Limits limits) : decoder_(limits) {}
 
   void lay_out(const Event& event);
 
