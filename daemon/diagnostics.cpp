@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <tuple>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -61,6 +62,12 @@ void Diagnostics::add(Diagnostic diagnostic) {
     return;
   }
   kept_.push_back(std::move(diagnostic));
+}
+
+void Diagnostics::sort() {
+  std::ranges::stable_sort(kept_, {}, [](const Diagnostic& d) {
+    return std::tuple(std::string_view(d.file), d.line, d.column);
+  });
 }
 
 void print(std::ostream& out, const Diagnostics& diagnostics, bool colour) {

@@ -30,6 +30,8 @@ class Diagnostics {
   static constexpr std::size_t kMax = 200;
 
   void add(Diagnostic diagnostic);
+  // By file, line and column: readers do not find mistakes in the order they stand in.
+  void sort();
   [[nodiscard]] bool has_errors() const { return errors_ > 0; }
   [[nodiscard]] std::size_t errors() const { return errors_; }
   [[nodiscard]] std::span<const Diagnostic> all() const { return kept_; }

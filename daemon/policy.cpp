@@ -186,6 +186,7 @@ std::shared_ptr<const Policy> Policy::load(const PolicySources& sources, Diagnos
     }
     policy->systems_.push_back(std::move(*profile));
   }
+  diagnostics.sort();
   if (diagnostics.has_errors()) return nullptr;
   policy->sha256_ = sha256_hex(digests);
   return policy;

@@ -197,12 +197,12 @@ std::optional<Condition> ConditionReader::read_macro(const Node& name, std::size
 }
 
 bool ConditionReader::read_test(const Node& node, MapReader& reader, FieldTest& test) {
+  const std::size_t errors_before = diagnostics_.errors();
   // Everything is read even after a mistake, so that all of them are reported at once.
-  bool sound = reader.require("field", std::string(kFieldHint));
-  if (sound) sound = read_field(*reader.node("field"), test);
+  if (reader.require("field", std::string(kFieldHint))) read_field(*reader.node("field"), test);
   const bool context = test.field.context().has_value();
   if (!context) {
-    sound = read_regex(reader, test) && sound;
+    read_regex(reader, test);
     test.number = read_bounds(reader, diagnostics_);
     read_cidr(reader, test);
     read_url(reader, test);
@@ -214,8 +214,9 @@ bool ConditionReader::read_test(const Node& node, MapReader& reader, FieldTest& 
     reader.boolean("exists", &exists);
     test.exists = exists;
   }
-  if (sound && !test.regex && test.literals.empty() && !test.number && test.cidr.empty() &&
-      !test.url && !test.exists) {
+  if (diagnostics_.errors() > errors_before) return false;
+  if (!test.regex && test.literals.empty() && !test.number && test.cidr.empty() && !test.url &&
+      !test.exists) {
     yaml::error_at(node, fmt::format("nothing is asked of `{}`", test.field.text()),
                    context ? "in, contains, starts_with, ends_with or exists"
                            : "regex, contains, words, in, starts_with, ends_with, gt, gte, lt, "
@@ -223,7 +224,7 @@ bool ConditionReader::read_test(const Node& node, MapReader& reader, FieldTest& 
                    diagnostics_);
     return false;
   }
-  return sound;
+  return true;
 }
 
 bool ConditionReader::read_field(const Node& node, FieldTest& test) {

@@ -65,7 +65,8 @@ class RuleReader {
     read_tags(reader_, rule_.info.tags, diagnostics_);
     read_message();
     const bool sound = read_where();
-    if (sound) read_examples();
+    // An example of a rule that is wrong anyway says nothing.
+    if (sound && diagnostics_.errors() == errors_before) read_examples();
     reader_.node("match");
     reader_.node("no_match");
     reader_.finish();

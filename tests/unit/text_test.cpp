@@ -217,11 +217,11 @@ TEST_CASE("ascii_lower leaves everything but A to Z") {
 TEST_CASE("hash64 depends on every byte and on the seed") {
   CHECK(hash64("abc") == hash64("abc"));
   const std::set<std::uint64_t> seen = {hash64(""),
-                                  hash64("abc"),
-                                  hash64("abd"),
-                                  hash64("abc\0"sv),
-                                  hash64("abc", 0x1234567890ABCDEF),
-                                  hash64("abc", 0xFEDCBA0987654321)};
+                                        hash64("abc"),
+                                        hash64("abd"),
+                                        hash64("abc\0"sv),
+                                        hash64("abc", 0x1234567890ABCDEF),
+                                        hash64("abc", 0xFEDCBA0987654321)};
   CHECK(seen.size() == 6);
   CHECK(hash64("") ==
         0x2D06800538D394C2ULL);  // XXH3's published value: the algorithm may not drift

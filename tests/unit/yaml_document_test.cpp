@@ -326,11 +326,8 @@ TEST_CASE("load says what is wrong with a path") {
 // A map under test and the context it is read in.
 struct Reading {
   explicit Reading(const std::string& text, std::map<std::string, std::string> environment = {})
-      : document(parsed(text)),
-        context{.diagnostics = diagnostics,
-                .override_value = {},
-                .override_name_prefix = "TOCSIN_",
-                .override_documents = {}} {
+      : document(parsed(text)), context(diagnostics) {
+    context.override_name_prefix = "TOCSIN_";
     if (environment.empty()) return;
     context.override_value =
         [values = std::move(environment)](std::string_view path) -> std::optional<std::string> {

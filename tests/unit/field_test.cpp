@@ -1,4 +1,4 @@
-#include "detectors/rules/rule.h"
+#include "detectors/rules/field.h"
 
 #include <cstddef>
 #include <optional>
@@ -41,7 +41,10 @@ TEST_CASE("fields that a rule can name") {
       {"tool.arguments..a", {}},
       {"tool.arguments.a..b", {}},
       {"tool.arguments.a.**", {}},
-      {"tool.arguments.**.a", {}},
+      {"tool.arguments.**.a", FieldClass::kArguments},
+      {"tool.arguments.**.*pass*", FieldClass::kArguments},
+      {"tool.arguments.**.", {}},
+      {"tool.arguments.a**", {}},
       {"tool.arguments**", {}},
       {"tool.argumentsx.a", {}},
       {"tool.results.**", {}},
@@ -53,7 +56,7 @@ TEST_CASE("fields that a rule can name") {
     CAPTURE(row.text);
     const auto selector = FieldSelector::parse(row.text);
     REQUIRE(selector.has_value() == row.field.has_value());
-    if (selector) CHECK(selector->field_class() == *row.field);
+    if (selector) CHECK(selector->names(*row.field));
   }
 }
 
@@ -72,7 +75,16 @@ TEST_CASE("which leaves a field selects") {
       {"tool.arguments.to", "t", false},
       {"tool.arguments.to", "to.0", false},
       {"tool.arguments.to", "cc.to", false},
-      {"tool.arguments.to", "To", false},
+      {"tool.arguments.to", "To", true},  // keys ignore case
+      {"tool.arguments.*pass*", "Password", true},
+      {"tool.arguments.*pass*", "pwd", false},
+      {"tool.arguments.*pass*", "user.password", false},
+      {"tool.arguments.**.pass", "pass", true},
+      {"tool.arguments.**.pass", "user.0.pass", true},
+      {"tool.arguments.**.pass", "pass.x", false},
+      {"tool.arguments.**.user.pass", "a.user.pass", true},
+      {"tool.arguments.a*b*c", "aXbYc", true},
+      {"tool.arguments.a*b*c", "aXcYb", false},
       {"tool.arguments.*", "to", true},
       {"tool.arguments.*", "to.0", false},
       {"tool.arguments.*", "", false},
@@ -91,7 +103,11 @@ TEST_CASE("which leaves a field selects") {
     CAPTURE(row.field, row.path);
     const auto selector = FieldSelector::parse(row.field);
     REQUIRE(selector.has_value());
-    CHECK(selector->selects(row.path) == row.selected);
+    const FieldClass field = row.field.starts_with("tool.result")  ? FieldClass::kResult
+                             : row.field.starts_with("tool.argum") ? FieldClass::kArguments
+                                                                   : FieldClass::kText;
+    CHECK(selector->selects(field, row.path) == row.selected);
+    CHECK_FALSE(selector->selects(FieldClass::kDescription, row.path));
   }
 }
 
@@ -107,6 +123,9 @@ TEST_CASE("which events can fill a field") {
       {"tool.arguments.to", " tool_call "},
       {"tool.result.**", " tool_result "},
       {"tool.description", " tool_definitions "},
+      {"content",
+       " system_message user_message model_output tool_definitions tool_call tool_result "},
+      {"tool.effect", " tool_call tool_result "},
   };
   for (const Row& row : rows) {
     const auto selector = FieldSelector::parse(row.field);
@@ -117,6 +136,17 @@ TEST_CASE("which events can fill a field") {
       const std::string word = " " + std::string(name_of(type)) + " ";
       CHECK(selector->filled_by(type) == (row.types.find(word) != std::string_view::npos));
     }
+  }
+}
+
+TEST_CASE("an example's path is one that its field selects") {
+  for (const std::string_view text :
+       {"tool.arguments.**", "tool.arguments.to", "tool.arguments.items.*.name",
+        "tool.arguments.**.*password*", "tool.arguments.*"}) {
+    CAPTURE(text);
+    const auto selector = FieldSelector::parse(text);
+    REQUIRE(selector.has_value());
+    CHECK(selector->selects(FieldClass::kArguments, selector->example_path()));
   }
 }
 
