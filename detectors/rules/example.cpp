@@ -160,7 +160,7 @@ class Examples {
       for (const EventType type : rule_.on) {
         ExampleEvent example(rule_, type);
         example.fill(node.scalar);
-        check(example, node, type);
+        if (!check(example, node, type)) return;  // one complaint an example
       }
       return;
     }
@@ -176,7 +176,7 @@ class Examples {
   }
 
  private:
-  void check(const ExampleEvent& example, const Node& node, EventType type) {
+  bool check(const ExampleEvent& example, const Node& node, EventType type) {
     values_.lay_out(example.event());
     const EventContext context = example.context();
     const Subject subject{.event = example.event(),
@@ -186,7 +186,7 @@ class Examples {
                           .candidates = nullptr};
     const bool applies = std::ranges::find(rule_.on, type) != rule_.on.end();
     Evaluation evaluation(subject);
-    if ((applies && evaluation.holds(rule_.where)) == wanted_) return;
+    if ((applies && evaluation.holds(rule_.where)) == wanted_) return true;
     const std::string where =
         rule_.on.size() > 1 ? fmt::format(" in a {} event", name_of(type)) : std::string();
     yaml::error_at(
@@ -196,6 +196,7 @@ class Examples {
         "correct the condition or the example; an example that needs a tool, an effect "
         "or several fields is a map",
         context_.diagnostics);
+    return false;
   }
 
   bool wanted_;
