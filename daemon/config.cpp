@@ -262,6 +262,17 @@ void read_redaction(MapReader reader, Config& config) {
   reader.finish();
 }
 
+// Where a user's programs keep what they can make again (XDG Base Directory Specification); empty
+// when there is no such place.
+std::filesystem::path user_cache(const Environment& environment) {
+  if (const auto cache = environment("XDG_CACHE_HOME"); cache && !cache->empty()) {
+    return std::filesystem::path(*cache) / "tocsin";
+  }
+  const auto home = environment("HOME");
+  if (!home || home->empty()) return {};
+  return std::filesystem::path(*home) / ".cache" / "tocsin";
+}
+
 }  // namespace
 
 Environment process_environment() {
@@ -329,7 +340,7 @@ Config load_config(const std::filesystem::path& path, bool kafka_needed,
   if (!shipped.empty()) config.rules.packs = {shipped / "packs"};
   read_paths(rules, "packs", &config.rules.packs);
   read_paths(rules, "systems", &config.rules.systems);
-  std::string cache;
+  std::string cache = user_cache(environment).string();
   rules.string("cache_dir", &cache);
   config.rules.cache_dir = cache;
   rules.boolean("watch", &config.rules.watch);

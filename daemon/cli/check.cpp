@@ -77,6 +77,12 @@ int check(const Options& options) {
   std::cout << fmt::format("ok: {} rules ({} examples passed), {} detectors, {} systems\n",
                            policy->rules().rules().size(), examples, policy->detectors().size(),
                            policy->systems().size());
+  const matcher::FirstStage::Stats& stats = policy->rules().first_stage().stats();
+  if (stats.always > 0) {
+    std::cout << fmt::format("{} of {} patterns cannot be searched for together and cost a search "
+                             "each, in every event\n",
+                             stats.always, stats.exact + stats.loosened + stats.always);
+  }
   return kDone;
 }
 

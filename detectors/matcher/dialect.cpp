@@ -5,19 +5,23 @@
 #include <cstddef>
 #include <optional>
 #include <system_error>
+#include <vector>
 
 namespace tocsin::matcher {
 namespace {
 
 constexpr std::string_view kVerticalTab = "\\x0b";
 constexpr std::string_view kSpaceOfRe2 = "\\t\\n\\f\\r\\x20";
-constexpr int kUpperBoundMax = 1;    // of a single character: ranges are left open
-constexpr int kLowerBoundMax = 128;  // tokens have lengths, and those tell them from words
+constexpr int kUpperBoundMax = 1;           // of a single character: ranges are left open
+constexpr std::size_t kGroupBytesMax = 16;  // of a group that may still be counted,
+constexpr int kGroupTimesMax = 32;          // ... so often
+constexpr int kLowerBoundMax = 128;         // tokens have lengths, and those tell them from words
 constexpr std::string_view kFoldedLetters = "\\x{17f}\\x{212a}";
 
 class Translator {
  public:
-  explicit Translator(std::string_view in) : in_(in), folds_(in.find("(?") != in.npos) {}
+  Translator(std::string_view in, bool counting)
+      : in_(in), counting_(counting), folds_(in.find("(?") != std::string_view::npos) {}
 
   std::string run() {
     while (at_ < in_.size()) {
@@ -28,7 +32,7 @@ class Translator {
       } else if (in_[at_] == '{' && counted()) {
         continue;
       } else {
-        after_group_ = in_[at_] == ')';
+        parenthesis(in_[at_]);
         out_ += in_[at_++];
         continue;
       }
@@ -39,6 +43,16 @@ class Translator {
 
  private:
   enum class Place { kOutside, kClass, kNegatedClass };
+
+  void parenthesis(char c) {
+    after_group_ = c == ')';
+    if (c == '(') {
+      groups_.push_back(out_.size());
+    } else if (c == ')' && !groups_.empty()) {
+      group_bytes_ = out_.size() - groups_.back();
+      groups_.pop_back();
+    }
+  }
 
   // A counted repeat, written more loosely; false when the brace is none (and so a literal).
   bool counted() {
@@ -62,11 +76,12 @@ class Translator {
     if (end >= rest.size() || rest[end] != '}') return false;
     at_ += end + 1;
     const bool unbounded = !most || (*most > *least && *most > kUpperBoundMax);
-    if (after_group_) {
+    if (after_group_ || !counting_) {
       if (most && *most <= 1) {
         out_ += rest.substr(0, end + 1);
       } else {
-        out_ += *least > 0 ? "+" : "*";
+        const bool small = counting_ && group_bytes_ <= kGroupBytesMax && *least <= kGroupTimesMax;
+        out_ += *least == 0 ? "*" : small && *least > 1 ? "{" + std::to_string(*least) + ",}" : "+";
       }
     } else if (*least > kLowerBoundMax || unbounded) {
       const int kept = std::min(*least, kLowerBoundMax);
@@ -163,14 +178,19 @@ class Translator {
   }
 
   std::string_view in_;
-  bool folds_;                // there may be an (?i) somewhere
-  bool after_group_ = false;  // what stands before this place is a group
+  bool counting_;
+  bool folds_;                       // there may be an (?i) somewhere
+  std::vector<std::size_t> groups_;  // where the open ones begin in `out_`
+  std::size_t group_bytes_ = 0;      // of the one closed last
+  bool after_group_ = false;         // what stands before this place is a group
   std::size_t at_ = 0;
   std::string out_;
 };
 
 }  // namespace
 
-std::string to_vectorscan(std::string_view re2_pattern) { return Translator(re2_pattern).run(); }
+std::string to_vectorscan(std::string_view re2_pattern, bool counting) {
+  return Translator(re2_pattern, counting).run();
+}
 
 }  // namespace tocsin::matcher

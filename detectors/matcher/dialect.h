@@ -18,6 +18,8 @@ namespace tocsin::matcher {
 //                   counting is what makes automata large, and RE2 counts anyway
 // `^` and `$` need nothing: MULTILINE makes them wider.  What Vectorscan does not know (\C, (?U))
 // is left as it stands, for it to refuse.
-std::string to_vectorscan(std::string_view re2_pattern);
+//
+// `counting` false: no repeat is counted at all, for patterns that are too large otherwise.
+std::string to_vectorscan(std::string_view re2_pattern, bool counting = true);
 
 }  // namespace tocsin::matcher

@@ -54,6 +54,17 @@ class Expressions {
     texts_.push_back(std::move(expression));
     flags_.push_back(flags);
     ids_.push_back(id);
+    patterns_.push_back(&pattern);
+    return true;
+  }
+
+  // The expression at `at` was too large: without counting it mostly is not.  False: it is that
+  // already.
+  bool simplify(std::size_t at) {
+    if (patterns_[at]->kind == Pattern::Kind::kLiteral) return false;
+    std::string simpler = to_vectorscan(patterns_[at]->text, false);
+    if (simpler == texts_[at]) return false;
+    texts_[at] = std::move(simpler);
     return true;
   }
 
@@ -63,6 +74,7 @@ class Expressions {
     texts_.erase(texts_.begin() + offset);
     flags_.erase(flags_.begin() + offset);
     ids_.erase(ids_.begin() + offset);
+    patterns_.erase(patterns_.begin() + offset);
     return id;
   }
 
@@ -110,6 +122,7 @@ class Expressions {
   std::vector<std::string> texts_;
   std::vector<unsigned> flags_;
   std::vector<unsigned> ids_;
+  std::vector<const Pattern*> patterns_;
 };
 
 int on_match(unsigned id, unsigned long long, unsigned long long, unsigned, void* context) {
@@ -141,16 +154,18 @@ std::expected<std::unique_ptr<const FirstStage>, std::string> FirstStage::compil
     stage->stats_.from_cache = true;
   }
   std::vector<std::uint32_t> left_out;
+  std::size_t refusals = 0;
   while (stage->database_ == nullptr && !expressions.empty()) {
     Refusal refusal;
     stage->database_ = expressions.compile(refusal);
     if (stage->database_ != nullptr) break;
     const bool one =
         refusal.pattern >= 0 && static_cast<std::size_t>(refusal.pattern) < expressions.size();
-    if (!one || left_out.size() >= kRefusalsMax) {
+    if (!one || ++refusals > kRefusalsMax) {
       return std::unexpected(
           fmt::format("Vectorscan cannot compile the patterns: {}", refusal.why));
     }
+    if (expressions.simplify(static_cast<std::size_t>(refusal.pattern))) continue;
     left_out.push_back(expressions.take_out(static_cast<std::size_t>(refusal.pattern)));
     stage->stats_.exact -= stage->stats_.exact > 0 ? 1 : 0;
   }

@@ -10,8 +10,7 @@ namespace tocsin {
 namespace {
 
 // RE2's budget for a pattern's program and its lazily built automata: the smallest that does.
-constexpr std::array<std::int64_t, 3> kBudgets = {std::int64_t{512} << 10, std::int64_t{2} << 20,
-                                                  std::int64_t{8} << 20};
+constexpr std::array<std::int64_t, 2> kBudgets = {std::int64_t{4} << 20, std::int64_t{8} << 20};
 
 }  // namespace
 
