@@ -512,19 +512,30 @@ void destroy_the_machine(Session& session, Dice& dice) {
   session.output("Something went wrong: the command removed more than the build directory.");
 }
 
-// A number in a card's form that no card has: its check digit is wrong.
+// A made-up number with a card's check digit (Luhn), in a range that no issuer uses for it.
 std::string card_number(Dice& dice) {
-  std::string digits = "4539" + dice.digits(12);
+  const std::string digits = "4539" + dice.digits(11);
   int sum = 0;
   for (std::size_t i = 0; i < digits.size(); ++i) {
     const int digit = digits[i] - '0';
     const int twice = digit * 2;
     sum += i % 2 == 0 ? twice / 10 + twice % 10 : digit;
   }
-  if (sum % 10 == 0)
-    digits.back() = digits.back() == '9' ? '0' : static_cast<char>(digits.back() + 1);
   return digits.substr(0, 4) + " " + digits.substr(4, 4) + " " + digits.substr(8, 4) + " " +
-         digits.substr(12);
+         digits.substr(12) + std::to_string((10 - sum % 10) % 10);
+}
+
+// A made-up account at a bank that does not exist, with an IBAN's check digits (modulo 97).
+std::string account_number(Dice& dice) {
+  const std::string account = "0000" + dice.digits(14);
+  int remainder = 0;
+  for (const char c : account + "131400") {  // D, E, and the check digits' place
+    remainder = (remainder * 10 + (c - '0')) % 97;
+  }
+  const int check = 98 - remainder;
+  return std::string("DE") + (check < 10 ? "0" : "") + std::to_string(check) + " " +
+         account.substr(0, 4) + " " + account.substr(4, 4) + " " + account.substr(8, 4) + " " +
+         account.substr(12, 4) + " " + account.substr(16);
 }
 
 void obey_a_poisoned_page(Session& session, Dice& dice) {
@@ -556,9 +567,7 @@ void obey_a_poisoned_page(Session& session, Dice& dice) {
                   std::string(dice.pick(kCities)) + ". " + dice.pick(orders) +
                   " Thank you for choosing us.");
   const std::string card = card_number(dice);
-  // Check digits 00 do not occur in an IBAN.
-  const std::string iban = "DE00 " + dice.digits(4) + " " + dice.digits(4) + " " + dice.digits(4) +
-                           " " + dice.digits(4) + " " + dice.digits(2);
+  const std::string iban = account_number(dice);
   Json record = record_of(customer, dice);
   record["card"] = card;
   record["iban"] = iban;
