@@ -1,128 +1,137 @@
 #include "detectors/decoding/decoder.h"
 
 #include <algorithm>
+#include <cstring>
+#include <span>
 
+#include "daemon/check.h"
 #include "daemon/text.h"
-#include "detectors/decoding/steps.h"
 
 namespace tocsin::decoding {
 namespace {
 
-constexpr std::array<std::string_view, kStepCount> kNames = {"unicode", "tags",   "spacing", "url",
-                                                             "html",    "escape", "base64",  "hex"};
-constexpr std::size_t kTextBytesMin = 6;            // shorter ones hold nothing worth hiding
-constexpr std::size_t kBufferBytesKept = 64 << 10;  // a larger buffer is given back
+// Transport first, what a reader makes of it last: a space may be written as an entity.
+constexpr std::array kLine = {Step::kHtml, Step::kUrl, Step::kEscape, Step::kUnicode,
+                              Step::kSpacing};
 
 }  // namespace
 
-std::span<const std::string_view> step_names() { return kNames; }
-
-std::optional<Step> step_named(std::string_view name) {
-  const auto* found = std::ranges::find(kNames, name);
-  if (found == kNames.end()) return std::nullopt;
-  return static_cast<Step>(found - kNames.begin());
-}
-
-bool Chain::contains(Step step) const {
-  return std::find(steps_.begin(), steps_.begin() + size_, step) != steps_.begin() + size_;
-}
-
-Chain Chain::with(Step step) const {
-  Chain longer = *this;
-  if (longer.size_ < kStepsMax) longer.steps_[longer.size_++] = step;
-  return longer;
-}
-
-std::string Chain::to_string() const {
-  std::string text;
-  for (std::size_t i = 0; i < size_; ++i) {
-    if (i > 0) text += '+';
-    text += kNames[static_cast<std::size_t>(steps_[i])];
-  }
-  return text;
-}
+Decoder::Decoder(Limits limits) : limits_(limits) { CHECK(limits.depth_max <= Chain::kStepsMax); }
 
 void Decoder::begin_event() {
-  for (std::size_t i = 0; i < used_; ++i) {
-    if (buffers_[i]->capacity() > kBufferBytesKept) *buffers_[i] = std::string();
-  }
-  used_ = 0;
-  bytes_ = 0;
+  arena_used_ = 0;
+  views_ = 0;
   exhausted_ = false;
 }
 
-std::string* Decoder::buffer() {
-  if (used_ >= limits_.views_max || bytes_ >= limits_.bytes_max) {
-    exhausted_ = true;
-    return nullptr;
-  }
-  if (used_ == buffers_.size()) buffers_.push_back(std::make_unique<std::string>());
-  buffers_[used_]->clear();
-  return buffers_[used_].get();
-}
-
-void Decoder::accept(Step step, const Chain& chain, std::string_view source,
-                     std::vector<View>& out) {
-  const std::string& text = *buffers_[used_];
-  if (text.size() < kTextBytesMin || text == source) return;
-  const std::uint64_t hash = hash64(text);
-  if (std::ranges::find(seen_, hash) != seen_.end()) return;
-  seen_.push_back(hash);
-  ++used_;
-  bytes_ += text.size();
-  if (bytes_ >= limits_.bytes_max) exhausted_ = true;
-  const Chain longer = chain.with(step);
-  out.push_back({.text = text, .chain = longer});
-  decode(text, longer, out);
-}
-
 void Decoder::decode(std::string_view text, std::vector<View>& out) {
-  seen_.clear();
-  decode(text, {}, out);
+  if (text.size() > limits_.value_bytes_max) {
+    text = text.substr(0, cut_at_character(text, limits_.value_bytes_max));
+    exhausted_ = true;
+  }
+  look_at(text, look_);
+  if (look_.nothing()) return;
+  Views views{.text = text, .out = out, .first = out.size()};
+  follow_line(text, {}, views);
+  for (std::size_t i = views.first; i < out.size(); ++i) {
+    const View view = out[i];
+    const Step last = view.chain.back();
+    if (last != Step::kBase64 && last != Step::kHex && last != Step::kTags) continue;
+    look_at(view.text, look_);
+    follow_line(view.text, view.chain, views);
+  }
 }
 
-void Decoder::decode(std::string_view text, const Chain& chain, std::vector<View>& out) {
-  if (text.size() < kTextBytesMin) return;
-  const Marks marks = look(text);
-  const bool deep_enough = chain.size() >= std::min(limits_.depth_max, Chain::kStepsMax);
-  const auto whole = [&](Step step, auto decode_step) {
-    if (deep_enough) {
+// `look_` must be of `text`.
+void Decoder::follow_line(std::string_view text, Chain chain, Views& views) {
+  find_hidden(text, chain, views);
+  std::size_t unchanged = 0;
+  std::size_t next = 0;
+  for (std::size_t i = 0; unchanged < kLine.size(); i = (i + 1) % kLine.size()) {
+    if (!apply(kLine[i], text, rewrites_[next])) {
+      ++unchanged;
+      continue;
+    }
+    unchanged = 0;
+    if (full()) return;
+    if (chain.size() == limits_.depth_max) {
       exhausted_ = true;
       return;
     }
-    std::string* into = buffer();
-    if (into == nullptr) return;
-    if (decode_step(text, limits_.bytes_max - bytes_, *into)) accept(step, chain, text, out);
-  };
-  if (marks.non_ascii) {
-    whole(Step::kTags, decode_tags);
-    whole(Step::kUnicode, decode_unicode);
+    chain = chain.then(kLine[i]);
+    add_rewrite(rewrites_[next], chain, views);
+    text = rewrites_[next].text();
+    next = 1 - next;
+    look_at(text, look_);
+    find_hidden(text, chain, views);
   }
-  if (marks.percent) whole(Step::kUrl, decode_url);
-  if (marks.ampersand) whole(Step::kHtml, decode_html);
-  if (marks.backslash) whole(Step::kEscape, decode_escapes);
-  if (marks.spaced && !deep_enough) {
-    std::string* into = buffer();
-    if (into != nullptr && decode_spacing(text, limits_.bytes_max - bytes_, *into)) {
-      accept(Step::kSpacing, chain, text, out);
-    }
+}
+
+// Whether the step changes the text, `look_` being of it; `out` is then the new one.
+bool Decoder::apply(Step step, std::string_view text, Rewrite& out) {
+  switch (step) {
+    case Step::kHtml: return look_.reference && decode_html(text, out);
+    case Step::kUrl: return (look_.reference || look_.plus) && decode_url(text, out);
+    case Step::kEscape: return look_.backslash && decode_escapes(text, out);
+    case Step::kUnicode: return look_.non_ascii && decode_unicode(text, out);
+    case Step::kSpacing: return !look_.spots.empty() && decode_spacing(text, look_.spots, out);
+    case Step::kTags:
+    case Step::kBase64:
+    case Step::kHex: break;  // find_hidden
   }
-  const auto runs = [&](auto next, bool spaced) {
-    for (Run run = next(text, 0); run.end > run.begin; run = next(text, run.end)) {
-      const std::string_view encoded = text.substr(run.begin, run.end - run.begin);
-      if (deep_enough) return;
-      std::string* into = buffer();
-      if (into == nullptr) return;
-      const std::size_t left = limits_.bytes_max - bytes_;
-      if ((run.hex || spaced) && decode_hex(encoded, left, *into)) {
-        accept(Step::kHex, chain, text, out);
-      } else if (!spaced && decode_base64(encoded, left, *into)) {
-        accept(Step::kBase64, chain, text, out);
-      }
+  return false;
+}
+
+void Decoder::find_hidden(std::string_view text, Chain chain, Views& views) {
+  if (look_.spots.empty() && !look_.non_ascii) return;
+  const OnHidden add_hidden = [&](Step step, std::string_view hidden) {
+    if (full()) return;
+    if (chain.size() == limits_.depth_max) {
+      exhausted_ = true;
+      return;
     }
+    add_text(hidden, chain.then(step), views);
   };
-  if (marks.run) runs(next_run, false);
-  if (marks.spaced) runs(next_spaced_hex, true);
+  if (look_.non_ascii) find_tags(text, scratch_, add_hidden);
+  find_runs(text, look_.spots, scratch_, add_hidden);
+  find_hex_lists(text, look_.spots, scratch_, add_hidden);
+}
+
+// Whether there is no room for a view; asked only where there would be one.
+bool Decoder::full() {
+  const bool full = views_ >= limits_.views_max || arena_used_ >= limits_.bytes_max;
+  exhausted_ = exhausted_ || full;
+  return full;
+}
+
+void Decoder::add_text(std::string_view text, Chain chain, Views& views) {
+  if (!arena_) arena_ = std::make_unique_for_overwrite<char[]>(limits_.bytes_max);
+  const std::size_t size = cut_at_character(text, limits_.bytes_max - arena_used_);
+  exhausted_ = exhausted_ || size < text.size();
+  if (size > 0) std::memcpy(arena_.get() + arena_used_, text.data(), size);
+  add(size, chain, views);
+}
+
+void Decoder::add_rewrite(const Rewrite& rewrite, Chain chain, Views& views) {
+  if (!arena_) arena_ = std::make_unique_for_overwrite<char[]>(limits_.bytes_max);
+  const std::span<char> free(arena_.get() + arena_used_, limits_.bytes_max - arena_used_);
+  const Rewrite::Excerpt excerpt = rewrite.write_excerpt(free);
+  exhausted_ = exhausted_ || excerpt.cut;
+  add(excerpt.size, chain, views);
+}
+
+// The view is what was written behind the others.  At most views_max comparisons, most of them
+// of sizes.
+void Decoder::add(std::size_t size, Chain chain, Views& views) {
+  const std::string_view text(arena_.get() + arena_used_, size);
+  const auto same = [&](const View& view) { return view.text == text; };
+  if (text.empty() || text == views.text ||
+      std::ranges::any_of(std::span(views.out).subspan(views.first), same)) {
+    return;
+  }
+  views.out.push_back({.text = text, .chain = chain});
+  arena_used_ += size;
+  ++views_;
 }
 
 }  // namespace tocsin::decoding

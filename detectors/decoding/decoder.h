@@ -1,89 +1,79 @@
-// Decode before match: the views of a value in which something may be hidden.
+// Decode before match: the texts an attacker may have hidden in a value.
 //
-// A rule is tried on a value as it came and on each of its views, and a finding says through which
-// decodings it was seen.
+// A value is decoded in a line, one step that rewrites the whole text behind the other for as long
+// as one of them changes something, and each text of the line is a view: "url", "url+html", ...
+// Texts found in a part of any of these (base64, hex, tags) are views, too, and begin a line of
+// their own.
 #pragma once
 
 #include <array>
 #include <cstddef>
-#include <cstdint>
 #include <memory>
-#include <optional>
-#include <span>
-#include <string>
 #include <string_view>
 #include <vector>
 
+#include "detectors/decoding/chain.h"
+#include "detectors/decoding/look.h"
+#include "detectors/decoding/rewrite.h"
+#include "detectors/decoding/steps.h"
+
 namespace tocsin::decoding {
 
-enum class Step : std::uint8_t {
-  kUnicode,  // NFKD without marks; invisible characters out; look-alikes of Latin letters in
-  kTags,     // text written in tag characters or variation selectors, which nobody sees
-  kSpacing,  // l e t t e r s  s e t  a p a r t
-  kUrl,      // %41, %u0041
-  kHtml,     // &lt; &#65; &#x41;
-  kEscape,   // \x41 \u0041 \u{41} \101 \n \" of programming languages and JSON
-  kBase64,   // one run of it, standard or URL alphabet, that decodes to text (UTF-16LE too)
-  kHex,      // one run of it that decodes to text
-};
-inline constexpr std::size_t kStepCount = 8;
-std::span<const std::string_view> step_names();
-std::optional<Step> step_named(std::string_view name);
-
-// The steps that led to a view, in order.
-class Chain {
- public:
-  static constexpr std::size_t kStepsMax = 4;
-
-  [[nodiscard]] bool empty() const { return size_ == 0; }
-  [[nodiscard]] std::size_t size() const { return size_; }
-  [[nodiscard]] bool contains(Step step) const;
-  [[nodiscard]] Chain with(Step step) const;    // itself when it is full
-  [[nodiscard]] std::string to_string() const;  // "base64+url"
-
- private:
-  std::array<Step, kStepsMax> steps_{};
-  std::uint8_t size_ = 0;
-};
-
+// One way to read a value.  Valid UTF-8.  Where a step that rewrites the whole text gives more than
+// Rewrite::kWholeBytesMax, only what is around its changes is here, with a newline in the place of
+// what is left out (so nothing that is left out touches the view's beginning or end).
 struct View {
-  std::string_view text;  // valid UTF-8
+  std::string_view text;
   Chain chain;
 };
 
 struct Limits {
-  std::size_t depth_max = Chain::kStepsMax;        // steps behind one another
-  std::size_t bytes_max = std::size_t{256} << 10;  // of all views of an event
-  std::size_t views_max = 64;                      // of an event
+  std::size_t depth_max = 6;                           // steps of a chain, Chain::kStepsMax at most
+  std::size_t bytes_max = std::size_t{256} << 10;      // of an event's views together
+  std::size_t views_max = 64;                          // of an event
+  std::size_t value_bytes_max = std::size_t{4} << 20;  // of a value; the rest is not looked at
 };
 
-// One a worker; not thread-safe.  Linear in the text for each step, so at most
-// (text + bytes_max) x steps for an event; a plain ASCII text costs a look.
+// One a worker; not thread-safe.  Keeps `bytes_max` and about three times the longest value so far.
+// Time is linear in the value: depth_max + 1 passes over it at most.
 class Decoder {
  public:
-  Decoder() = default;
-  explicit Decoder(Limits limits) : limits_(limits) {}
+  explicit Decoder(Limits limits = {});
 
-  // The views of the last event end here; the budget is whole again.
+  // Views of the event before end here; the budget is whole again.
   void begin_event();
-  // Appends the views of `text` (valid UTF-8), and theirs, never `text` itself nor one text twice.
+
+  // Appends the views of `text`, which must be valid UTF-8: never `text` itself, no two equal ones,
+  // none empty; the order is that of decoding.  The views live until the next `begin_event`.
   void decode(std::string_view text, std::vector<View>& out);
-  // A limit was reached in this event: not every view was made.
+
+  // Since `begin_event`, something was left out at one of the limits.
   [[nodiscard]] bool exhausted() const { return exhausted_; }
 
  private:
-  void decode(std::string_view text, const Chain& chain, std::vector<View>& out);
-  // A buffer to decode into; null when the budget is used up.
-  std::string* buffer();
-  // The text in the buffer given last becomes a view, and is looked through in turn.
-  void accept(Step step, const Chain& chain, std::string_view source, std::vector<View>& out);
+  // The views one `decode` adds to: those from `first` on, and the text they are of.
+  struct Views {
+    std::string_view text;
+    std::vector<View>& out;
+    std::size_t first;
+  };
+
+  void follow_line(std::string_view text, Chain chain, Views& views);
+  bool apply(Step step, std::string_view text, Rewrite& out);
+  void find_hidden(std::string_view text, Chain chain, Views& views);
+  [[nodiscard]] bool full();
+  void add_text(std::string_view text, Chain chain, Views& views);
+  void add_rewrite(const Rewrite& rewrite, Chain chain, Views& views);
+  void add(std::size_t size, Chain chain, Views& views);
 
   Limits limits_;
-  std::vector<std::unique_ptr<std::string>> buffers_;  // stable; reused
-  std::size_t used_ = 0;
-  std::size_t bytes_ = 0;
-  std::vector<std::uint64_t> seen_;  // hashes of the views of the value in hand
+  std::unique_ptr<char[]> arena_;  // the views' texts; made when first needed
+  std::size_t arena_used_ = 0;
+  std::size_t views_ = 0;
   bool exhausted_ = false;
+  Look look_;
+  Scratch scratch_;
+  std::array<Rewrite, 2> rewrites_;  // a text of the line, and the next
 };
 
 }  // namespace tocsin::decoding

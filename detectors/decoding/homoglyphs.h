@@ -1,11 +1,9 @@
-// Letters of other scripts that look like Latin ones.
+// Letters of other scripts that look like an ASCII letter.
 #pragma once
 
 namespace tocsin::decoding {
 
-// The ASCII letter that `code` is mistaken for; 0: none.  Cyrillic, Greek, Armenian, Cherokee and
-// phonetic letters; what compatibility decomposition maps by itself (full width, mathematical,
-// enclosed) is not here.
-char latin_look_alike(char32_t code);
+// The ASCII letter `c` is taken for; 0 when for none.
+char lookalike(char32_t c);
 
 }  // namespace tocsin::decoding

@@ -1,49 +1,64 @@
-// The single decodings, each a pure function.  Input is valid UTF-8, output too, and at most
-// `bytes_max` long (decoding stops there).
+// The steps themselves.  None of them holds state between two texts; all are linear in the text.
+//
+// Some rewrite a whole text: true when something changed, and `out` is then the new text.  The
+// others find texts hidden in a part of one, and hand each of them over by itself.
 #pragma once
 
-#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 
+#include "detectors/decoding/chain.h"
+#include "detectors/decoding/look.h"
+#include "detectors/decoding/rewrite.h"
+
 namespace tocsin::decoding {
 
-// What a text has in it that some step might decode; cheap.
-struct Marks {
-  bool percent = false;
-  bool ampersand = false;
-  bool backslash = false;
-  bool non_ascii = false;
-  bool run = false;     // eight characters behind one another that may be base64 or hex
-  bool spaced = false;  // every second character, or every third, sets the others apart
+// Percent encoding: %XX as bytes of UTF-8, %uXXXX as UTF-16.  '+' is a blank in a word (what stands
+// between blanks and quotes) with percent encoding, or behind `=` of a query when it stands between
+// letters or digits at least twice: "?q=ignore+all+rules", but not "x=a+b" or "C++".
+bool decode_url(std::string_view text, Rewrite& out);
+
+// Character references: decimal and hexadecimal ones with or without ';', the names that stand for
+// ASCII or hide something, with ';' (`lt`, `gt`, `amp` and `quot` also
+// without, unless a query's: "&gtm=2").
+bool decode_html(std::string_view text, Rewrite& out);
+
+// Backslash escapes of C, JavaScript, Python, JSON and shells' $'..': \n \t \r \a \b \f \v \e \0,
+// \xNN and \NNN (three octal digits) as bytes of UTF-8, \uNNNN (UTF-16), \u{N..}, \UNNNNNNNN,
+// and \\ \/ \" \' \` and \ before a blank; a backslash at a line's end joins the
+// next line, without its indentation.  Any other backslash stays.  The $ and quotes stay, too.
+bool decode_escapes(std::string_view text, Rewrite& out);
+
+// What a reader takes for ASCII made ASCII.  See unicode.cpp.
+bool decode_unicode(std::string_view text, Rewrite& out);
+
+// "i g n o r e   a l l", "i.g.n.o.r.e", "r-m": single letters with the same character between them,
+// kSpacedLettersMin at least, are joined; a wider gap becomes one blank.
+bool decode_spacing(std::string_view text, std::span<const Spot> spots, Rewrite& out);
+
+// Told of a hidden text, valid UTF-8, gone when the call returns.
+using OnHidden = std::function<void(Step, std::string_view)>;
+
+// Memory the steps below use while they work.
+struct Scratch {
+  std::string bytes;
+  std::string text;
 };
-Marks look(std::string_view text);
 
-// Whole texts: `out` gets the decoded text; false when nothing was decoded.
-bool decode_url(std::string_view text, std::size_t bytes_max, std::string& out);
-bool decode_html(std::string_view text, std::size_t bytes_max, std::string& out);
-bool decode_escapes(std::string_view text, std::size_t bytes_max, std::string& out);
-bool decode_unicode(std::string_view text, std::size_t bytes_max, std::string& out);
-bool decode_spacing(std::string_view text, std::size_t bytes_max, std::string& out);
-// The hidden text alone.
-bool decode_tags(std::string_view text, std::size_t bytes_max, std::string& out);
+// Tag characters (U+E0020..E007E, each an ASCII character nobody sees), all of a text as one;
+// and runs of variation selectors, each of which is a byte (U+FE00.. 0 to 15, U+E0100.. 16 to 255).
+void find_tags(std::string_view text, Scratch& scratch, const OnHidden& on_hidden);
 
-// The next run of characters at or after `from` that may be base64 or hex.
-struct Run {
-  std::size_t begin = 0;
-  std::size_t end = 0;  // == begin: there is none
-  bool hex = false;     // hex digits only
-};
-Run next_run(std::string_view text, std::size_t from);
-// The next run of hex pairs with separators ("72 6d 20", "0x72,0x6d") at or after `from`.
-Run next_spaced_hex(std::string_view text, std::size_t from);
-// One run.  False unless it decodes to text.
-bool decode_base64(std::string_view run, std::size_t bytes_max, std::string& out);
-bool decode_hex(std::string_view run, std::size_t bytes_max, std::string& out);
+// Runs of base64 (both alphabets, padding or none, over line breaks) and of hex digits, when they
+// are kRunCharsMin long and what they decode to is text (utf8.h).
+void find_runs(std::string_view text, std::span<const Spot> spots, Scratch& scratch,
+               const OnHidden& on_hidden);
 
-// U+0000 and what cannot stand in UTF-8 become U+FFFD.
-void append_code_point(char32_t code, std::string& out);
-// Takes off what is left of a character that was cut.
-void drop_partial_character(std::string& text);
+// Lists of bytes in hex: "69 67 6e", "69:67:6e", "0x69, 0x67, 0x6e".
+void find_hex_lists(std::string_view text, std::span<const Spot> spots, Scratch& scratch,
+                    const OnHidden& on_hidden);
 
 }  // namespace tocsin::decoding

@@ -1,143 +1,352 @@
-// What Unicode lets one write so that people and models read it and patterns do not.
+// What a reader, or a model, takes for ASCII made ASCII:
+// * compatibility forms (NFKC): full width, mathematical, circled, superscript letters, ligatures;
+// * accents and other marks on Latin letters, precomposed or not, in any number;
+// * invisible characters (zero width, soft hyphen, bidi, variation selectors, tags) are removed,
+// any
+//   blank is ' ', line and paragraph separators are newlines, typographic quotes and dashes are
+//   ASCII;
+// * letters of other scripts that look like ASCII ones (homoglyphs.h), in words that have Latin
+//   letters too, or at least kPureLettersMin letters and nothing but such.
+// Other scripts stay as they are, with their marks.
+//
+// Not every change makes a view, or each prose text would have one.  Letters and digits do (but not
+// a trade mark sign or a fraction), blanks, invisible characters and punctuation between two ASCII
+// characters, words of lookalikes alone only in a text mostly ASCII: in Russian they are words.
 #include <utf8proc.h>
 
 #include <array>
-#include <span>
-#include <vector>
+#include <cstddef>
+#include <cstdint>
 
 #include "daemon/text.h"
+#include "detectors/decoding/chars.h"
 #include "detectors/decoding/homoglyphs.h"
 #include "detectors/decoding/steps.h"
+#include "detectors/decoding/utf8.h"
 
 namespace tocsin::decoding {
 namespace {
 
-constexpr char32_t kFirstTag = 0xE0020;  // U+E0000 plus an ASCII character
-constexpr char32_t kLastTag = 0xE007E;
-constexpr std::size_t kHiddenCharactersMin = 4;
-constexpr std::size_t kDisguisedLettersMin = 4;
+constexpr std::size_t kPureLettersMin = 3;
 
-bool is_ascii_letter(char32_t code) {
-  return (code >= 'a' && code <= 'z') || (code >= 'A' && code <= 'Z');
+constexpr bool within(char32_t c, char32_t first, char32_t last) { return c >= first && c <= last; }
+
+// Unicode's Default_Ignorable_Code_Point, interlinear annotations, the byte order mark.
+bool is_invisible(char32_t c) {
+  if (c < 0x115F) return c == 0xAD || c == 0x34F || c == 0x61C;
+  return within(c, 0x200B, 0x200F) || within(c, 0x202A, 0x202E) || within(c, 0x2060, 0x206F) ||
+         within(c, 0xFE00, 0xFE0F) || c == 0xFEFF || within(c, 0xE0000, 0xE0FFF) ||
+         within(c, 0x115F, 0x1160) || within(c, 0x17B4, 0x17B5) || within(c, 0x180B, 0x180F) ||
+         c == 0x3164 || c == 0xFFA0 || within(c, 0xFFF0, 0xFFFB) || within(c, 0x1BCA0, 0x1BCA3) ||
+         within(c, 0x1D173, 0x1D17A);
 }
 
-bool is_letter(char32_t code) {
-  if (code < 0x80) return is_ascii_letter(code);
-  const utf8proc_category_t category = utf8proc_category(static_cast<utf8proc_int32_t>(code));
-  return category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_LO;
+bool is_blank_character(char32_t c) {
+  return c == 0xA0 || within(c, 0x2000, 0x200A) || c == 0x202F || c == 0x205F || c == 0x3000 ||
+         c == 0x1680 || c == 0x2800;
 }
 
-// One word in which some letters only look like Latin ones: all of them are mapped.  A word of
-// another script stays what it is, unless it is long and every letter of it is a look-alike.
-void map_look_alikes(std::span<char32_t> word) {
-  bool ascii = false;
-  bool all = true;
-  for (const char32_t code : word) {
-    ascii = ascii || is_ascii_letter(code);
-    all = all && (code < 0x80 || latin_look_alike(code) != 0);
+bool is_line_end(char32_t c) { return c == 0x85 || c == 0x2028 || c == 0x2029; }
+
+std::string_view typographic(char32_t c) {
+  if (within(c, 0x2018, 0x201B) || c == 0x2032) return "'";
+  if (within(c, 0x201C, 0x201F) || c == 0x2033) return "\"";
+  if (within(c, 0x2010, 0x2015) || c == 0x2212) return "-";
+  if (c == 0x2026) return "...";
+  return {};
+}
+
+// Punctuation that normalisation leaves alone: division slash, fraction slash, ratio, ideographic
+// full stop.
+char like_punctuation(char32_t c) {
+  if (c == 0x2215 || c == 0x2044) return '/';
+  if (c == 0x2236 || c == 0x02D0) return ':';
+  return c == 0x3002 ? '.' : '\0';
+}
+
+// Greek, Cyrillic, Armenian, Hebrew; Greek extended; Cherokee; Lisu: the scripts of the lookalikes.
+bool is_other_script(char32_t c) {
+  return within(c, 0x370, 0x5FF) || within(c, 0x1F00, 0x1FFF) || within(c, 0x13A0, 0x13FF) ||
+         within(c, 0xA4D0, 0xA4FF);
+}
+
+// Where letters live that become Latin ones below; only used to tell whether a word mixes scripts.
+bool is_latin_form(char32_t c) {
+  return within(c, 0xC0, 0x2AF) || within(c, 0x1D00, 0x1DBF) || within(c, 0x1E00, 0x1EFF) ||
+         within(c, 0x2100, 0x214F) || within(c, 0x24B6, 0x24E9) || within(c, 0xFF21, 0xFF5A) ||
+         within(c, 0x1D400, 0x1D7FF) || within(c, 0x1F130, 0x1F189);
+}
+
+bool is_mark(char32_t c) {
+  return within(c, 0x300, 0x36F) || within(c, 0x483, 0x489) || within(c, 0x1AB0, 0x1AFF) ||
+         within(c, 0x1DC0, 0x1DFF) || within(c, 0x20D0, 0x20FF) || within(c, 0xFE20, 0xFE2F);
+}
+
+// Kana, Han, Hangul; most emoji: nothing becomes of them, and there are many.
+bool is_never_changed(char32_t c) {
+  return within(c, 0x3041, 0x30FF) || within(c, 0x3400, 0x9FFF) || within(c, 0xAC00, 0xD7A3) ||
+         within(c, 0x1F300, 0x1FAFF);
+}
+
+// Signs made of letters or digits that prose has, and that hide nothing.
+bool is_ordinary_sign(char32_t c) {
+  return c == 0xAA || c == 0xBA || within(c, 0xB2, 0xB3) || c == 0xB9 || within(c, 0xBC, 0xBE) ||
+         within(c, 0x2070, 0x209F) || within(c, 0x20A0, 0x20CF) || within(c, 0x2100, 0x2101) ||
+         c == 0x2103 || within(c, 0x2105, 0x2106) || c == 0x2109 || c == 0x2116 ||
+         within(c, 0x2120, 0x2122) || within(c, 0x2150, 0x217F) || within(c, 0x2460, 0x249B) ||
+         within(c, 0x3200, 0x33FF);
+}
+
+constexpr char32_t kRegionalFirst = 0x1F1E6;
+constexpr char32_t kRegionalLast = 0x1F1FF;
+
+// Emoji letters: negative circled, negative squared.
+char emoji_letter(char32_t c) {
+  if (within(c, 0x1F150, 0x1F169)) return static_cast<char>('A' + (c - 0x1F150));
+  if (within(c, 0x1F170, 0x1F189)) return static_cast<char>('A' + (c - 0x1F170));
+  return '\0';
+}
+
+bool is_word_character(char c) { return is_any(c, kAlnum) || c == '_'; }
+
+class Folder {
+ public:
+  Folder(std::string_view text, Rewrite& out) : text_(text), out_(out) {}
+
+  bool fold_all() {
+    while (at_ < text_.size()) {
+      if (is_ascii(text_[at_])) {
+        copy_ascii();
+      } else {
+        const CodePoint c = first_code_point(text_.substr(at_));
+        const std::string_view original = text_.substr(at_, c.length);
+        at_ += c.length;
+        fold(c.value, original);
+      }
+    }
+    out_.finish();
+    const std::size_t ascii = text_.size() - non_ascii_bytes_;
+    const bool lookalikes = pure_letters_ > 0 && other_letters_ * 8 <= ascii + pure_letters_;
+    return certain_ || lookalikes;
   }
-  if (!ascii && (!all || word.size() < kDisguisedLettersMin)) return;
-  for (char32_t& code : word) {
-    if (const char latin = latin_look_alike(code); latin != 0) {
-      code = static_cast<unsigned char>(latin);
+
+ private:
+  void copy_ascii() {
+    const std::size_t begin = at_;
+    while (at_ < text_.size() && is_ascii(text_[at_])) ++at_;
+    settle(is_blank(text_[begin]));
+    out_.copy(text_.substr(begin, at_ - begin));
+    std::size_t word = at_;
+    bool latin = false;
+    while (word > begin && is_word_character(text_[word - 1])) {
+      --word;
+      latin = latin || is_any(text_[word], kAlpha);
+    }
+    if (word > begin) end_word();
+    latin_ = latin_ || latin;
+  }
+
+  void fold(char32_t c, std::string_view original) {
+    non_ascii_bytes_ += original.size();
+    if (is_never_changed(c)) return keep(original);
+    if (is_invisible(c)) return suspect();
+    if (is_blank_character(c) || is_line_end(c)) {
+      suspect();
+      end_word();
+      return out_.put_quietly(is_blank_character(c) ? " " : "\n");
+    }
+    if (const char ascii = lookalike(c); ascii != 0) return fold_lookalike(ascii, original);
+    if (is_other_script(c)) return keep_letter(original);
+    if (is_mark(c)) return fold_mark(original);
+    if (const std::string_view ascii = typographic(c); !ascii.empty()) {
+      end_word();
+      settle(true);
+      return out_.put_quietly(ascii);
+    }
+    if (within(c, kRegionalFirst, kRegionalLast)) return fold_regional(original.size());
+    if (const char ascii = emoji_letter(c); ascii != 0) return put_letter(ascii);
+    if (const char ascii = like_punctuation(c); ascii != 0) return put_punctuation({&ascii, 1});
+    fold_compatibility(c, original);
+  }
+
+  void fold_compatibility(char32_t c, std::string_view original) {
+    std::array<utf8proc_int32_t, 24> parts{};
+    int boundary = 0;
+    const utf8proc_ssize_t count = utf8proc_decompose_char(
+        static_cast<utf8proc_int32_t>(c), parts.data(), parts.size(),
+        static_cast<utf8proc_option_t>(UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT), &boundary);
+    if (count <= 0 || static_cast<std::size_t>(count) > parts.size()) return keep(original);
+    const auto first = static_cast<char32_t>(parts[0]);
+    if (first >= 0x80) {
+      // One part: a mathematical alpha, half-width kana.  Several: a syllable, which stays whole.
+      const char ascii = count == 1 && first != c ? lookalike(first) : '\0';
+      if (ascii != 0) return fold_lookalike(ascii, original);
+      if (count != 1 || first == c) return keep(original);
+      end_word();
+      settle_not();
+      std::string form;
+      append_code_point(form, first);
+      return out_.put_quietly(form);
+    }
+    std::string form;
+    bool word = false;
+    for (utf8proc_ssize_t i = 0; i < count; ++i) {
+      const auto part = static_cast<char32_t>(parts[static_cast<std::size_t>(i)]);
+      if (is_mark(part)) continue;
+      const char like = like_punctuation(part);
+      append_code_point(form, like != 0 ? static_cast<char32_t>(like) : part);
+      word = word || (part < 0x80 && is_any(static_cast<char>(part), kAlnum));
+    }
+    if (!word) return put_punctuation(form);
+    latin_ = true;
+    settle(false);
+    if (is_ordinary_sign(c)) return out_.put_quietly(form);
+    certain_ = true;
+    out_.put(form);
+  }
+
+  void fold_lookalike(char ascii, std::string_view original) {
+    if (at_ > decided_until_) decide_word();
+    if (!map_word_) return keep_letter(original);
+    settle(false);
+    out_.put(std::string_view(&ascii, 1));
+    if (latin_word_) {
+      certain_ = true;
+    } else {
+      ++pure_letters_;
     }
   }
-}
 
-// Where the next character beyond ASCII is; the text's size when there is none.
-std::size_t skip_ascii(std::string_view text, std::size_t from) {
-  while (from < text.size() && static_cast<unsigned char>(text[from]) < 0x80) ++from;
-  return from;
-}
-
-// Dashes, quotes, bullets, arrows, signs of currency, boxes, ideographs, kana, hangul: what
-// ordinary text is full of and nothing hides behind.
-bool is_plain(char32_t code) {
-  return (code >= 0xA1 && code <= 0xBF && code != 0xAD && code != 0xAA && code != 0xBA) ||
-         (code >= 0x2010 && code <= 0x2027) || (code >= 0x2030 && code <= 0x205E) ||
-         (code >= 0x20A0 && code <= 0x20BF) || (code >= 0x2190 && code <= 0x23FF) ||
-         (code >= 0x2500 && code <= 0x27BF) || (code >= 0x3001 && code <= 0x30FF) ||
-         (code >= 0x3400 && code <= 0x9FFF) || (code >= 0xAC00 && code <= 0xD7A3) ||
-         (code >= 0x1F300 && code <= 0x1FAFF);
-}
-
-bool has_disguise(std::string_view text) {
-  for (std::size_t at = skip_ascii(text, 0); at < text.size();) {
-    const CodePoint point = first_code_point(text.substr(at));
-    if (!is_plain(point.value)) return true;
-    at = skip_ascii(text, at + point.length);
+  // Of which letters the word is whose first lookalike was just read: what follows in it, and what
+  // came before (latin_, other_).
+  void decide_word() {
+    std::size_t i = at_;
+    std::size_t letters = 1;
+    latin_word_ = latin_;
+    bool other = other_;
+    while (i < text_.size()) {
+      if (is_ascii(text_[i])) {
+        if (!is_word_character(text_[i])) break;
+        latin_word_ = latin_word_ || is_any(text_[i], kAlpha);
+        ++i;
+        continue;
+      }
+      const CodePoint c = first_code_point(text_.substr(i));
+      if (lookalike(c.value) != 0) {
+        ++letters;
+      } else if (is_other_script(c.value)) {
+        other = true;
+      } else if (is_latin_form(c.value)) {
+        latin_word_ = true;
+      } else if (!is_invisible(c.value) && !is_mark(c.value)) {
+        break;
+      }
+      i += c.length;
+    }
+    decided_until_ = i;
+    map_word_ = latin_word_ || (!other && letters >= kPureLettersMin);
   }
-  return false;
-}
 
-// A byte smuggled in a variation selector, or nothing (> 0xFF).
-char32_t smuggled_byte(char32_t code) {
-  if (code >= 0xFE00 && code <= 0xFE0F) return code - 0xFE00;
-  if (code >= 0xE0100 && code <= 0xE01EF) return code - 0xE0100 + 16;
-  return 0x100;
-}
+  void fold_mark(std::string_view original) {
+    const char base = last();
+    if (!is_any(base, kAlnum)) return keep_in_word(original);
+    if (!is_any(base, kAlpha)) return settle_not();  // a key cap
+    certain_ = true;
+    out_.mark(out_.position());
+  }
+
+  // Flags are pairs.  One alone, or more than two flags in a row, are letters.
+  void fold_regional(std::size_t length) {
+    std::size_t count = 1;
+    std::size_t end = at_;
+    for (; end + length <= text_.size(); end += length, ++count) {
+      if (is_ascii(text_[end])) break;
+      const CodePoint c = first_code_point(text_.substr(end));
+      if (!within(c.value, kRegionalFirst, kRegionalLast)) break;
+    }
+    const std::size_t begin = at_ - length;
+    at_ = end;
+    if (count != 1 && count < 5) return keep(text_.substr(begin, end - begin));
+    for (std::size_t i = begin; i < end; i += length) {
+      const char32_t c = first_code_point(text_.substr(i)).value;
+      put_letter(static_cast<char>('a' + (c - kRegionalFirst)));
+    }
+  }
+
+  void put_letter(char ascii) {
+    settle(false);
+    latin_ = true;
+    certain_ = true;
+    out_.put(std::string_view(&ascii, 1));
+  }
+
+  void put_punctuation(std::string_view ascii) {
+    end_word();
+    settle(false);
+    suspect();
+    out_.put_quietly(ascii);
+  }
+
+  void keep(std::string_view original) {
+    end_word();
+    keep_in_word(original);
+  }
+
+  void keep_in_word(std::string_view original) {
+    settle_not();
+    out_.copy(original);
+  }
+
+  void keep_letter(std::string_view original) {
+    if (!latin_) ++other_letters_;
+    other_ = true;
+    keep_in_word(original);
+  }
+
+  // Something was changed here that counts only between two ASCII characters (not two blanks): the
+  // one before it is known, `settle` is told of the one behind it.
+  void suspect() {
+    const char before = last();
+    if (suspect_ || out_.text().empty() || !is_ascii(before)) return;
+    suspect_ = true;
+    suspect_blank_ = is_blank(before);
+    suspect_position_ = out_.position();
+  }
+  void settle(bool blank) {
+    if (suspect_ && !(blank && suspect_blank_)) {
+      certain_ = true;
+      out_.mark(suspect_position_);
+    }
+    suspect_ = false;
+  }
+  void settle_not() { suspect_ = false; }
+
+  void end_word() { latin_ = other_ = false; }
+
+  [[nodiscard]] char last() const { return out_.text().empty() ? '\0' : out_.text().back(); }
+
+  std::string_view text_;
+  Rewrite& out_;
+  std::size_t at_ = 0;
+  bool latin_ = false;  // what the word so far has
+  bool other_ = false;
+  std::size_t decided_until_ = 0;  // to here, the next two are right
+  bool latin_word_ = false;
+  bool map_word_ = false;
+  bool suspect_ = false;
+  bool suspect_blank_ = false;
+  std::size_t suspect_position_ = 0;
+  bool certain_ = false;  // there is a view
+  std::size_t pure_letters_ = 0;
+  std::size_t other_letters_ = 0;
+  std::size_t non_ascii_bytes_ = 0;
+};
 
 }  // namespace
 
-bool decode_unicode(std::string_view text, std::size_t bytes_max, std::string& out) {
-  if (!has_disguise(text)) return false;
-  std::vector<char32_t> word;
-  const auto end_word = [&] {
-    map_look_alikes(word);
-    for (const char32_t code : word) append_code_point(code, out);
-    word.clear();
-  };
-  constexpr auto kOptions = static_cast<utf8proc_option_t>(UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT |
-                                                           UTF8PROC_STRIPMARK | UTF8PROC_IGNORE);
-  std::array<utf8proc_int32_t, 32> decomposed{};
-  for (std::string_view rest = text; !rest.empty() && out.size() + word.size() < bytes_max;) {
-    const CodePoint point = first_code_point(rest);
-    rest.remove_prefix(point.length);
-    utf8proc_ssize_t count = 1;
-    decomposed[0] = static_cast<utf8proc_int32_t>(point.value);
-    if (point.value >= 0x80) {
-      int boundary = 0;
-      count = utf8proc_decompose_char(static_cast<utf8proc_int32_t>(point.value), decomposed.data(),
-                                      decomposed.size(), kOptions, &boundary);
-      if (count < 0 || count > static_cast<utf8proc_ssize_t>(decomposed.size())) continue;
-    }
-    for (utf8proc_ssize_t i = 0; i < count; ++i) {
-      const auto code = static_cast<char32_t>(decomposed[static_cast<std::size_t>(i)]);
-      if (is_letter(code)) {
-        word.push_back(code);
-        continue;
-      }
-      end_word();
-      append_code_point(code, out);
-    }
-  }
-  end_word();
-  return true;
-}
-
-bool decode_tags(std::string_view text, std::size_t bytes_max, std::string& out) {
-  std::size_t hidden = 0;
-  std::string bytes;
-  for (std::size_t at = skip_ascii(text, 0);
-       at < text.size() && out.size() + bytes.size() < bytes_max;) {
-    const CodePoint point = first_code_point(text.substr(at));
-    at = skip_ascii(text, at + point.length);
-    if (point.value >= kFirstTag && point.value <= kLastTag) {
-      append_code_point(point.value - 0xE0000, out);
-      ++hidden;
-    } else if (const char32_t byte = smuggled_byte(point.value); byte <= 0xFF) {
-      bytes += static_cast<char>(byte);
-    }
-  }
-  // One emoji has one variation selector; a sentence in them is no emoji.
-  if (bytes.size() >= kHiddenCharactersMin && is_valid_utf8(bytes)) {
-    hidden += bytes.size();
-    for (const char c : bytes) {
-      if (c == 0) return hidden - bytes.size() >= kHiddenCharactersMin;
-    }
-    out += bytes;
-  }
-  return hidden >= kHiddenCharactersMin;
+bool decode_unicode(std::string_view text, Rewrite& out) {
+  out.clear();
+  return Folder(text, out).fold_all();
 }
 
 }  // namespace tocsin::decoding

@@ -75,6 +75,20 @@ std::string_view line_around(std::string_view text, std::size_t begin, std::size
   return text.substr(from, after == std::string_view::npos ? after : after - from);
 }
 
+bool url_holds(const validate::UrlCondition& condition, std::string_view text, Hit& hit) {
+  validate::UrlFinder finder(text);
+  while (const auto url = finder.next()) {
+    if (!condition.matches(*url)) continue;
+    // A second reading may stand in the finder's own memory: then the whole value is the evidence.
+    const bool inside = url->text.data() >= text.data() &&
+                        url->text.data() + url->text.size() <= text.data() + text.size();
+    hit.begin = inside ? static_cast<std::size_t>(url->text.data() - text.data()) : 0;
+    hit.end = inside ? hit.begin + url->text.size() : text.size();
+    return true;
+  }
+  return false;
+}
+
 std::optional<double> number_in(std::string_view text) {
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -254,18 +268,13 @@ bool Evaluation::value_holds(const FieldTest& test, const Value& value, Hit& hit
   }
   if (!test.cidr.empty()) {
     const auto address = validate::address_in(value.text);
-    if (!address || std::ranges::none_of(test.cidr, [&](const validate::Network& network) {
+    if (!address || std::ranges::none_of(test.cidr, [&](const validate::Cidr& network) {
           return network.contains(*address);
         })) {
       return false;
     }
   }
-  if (test.url) {
-    const auto found = test.url->find(value.text);
-    if (!found) return false;
-    hit.begin = found->begin;
-    hit.end = found->end;
-  }
+  if (test.url && !url_holds(*test.url, value.text, hit)) return false;
   for (const LiteralTest& literals : test.literals) {
     if (!literal_holds(literals, value, hit)) return false;
   }

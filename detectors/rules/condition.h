@@ -62,7 +62,7 @@ struct FieldTest {
   std::optional<RegexTest> regex;
   std::vector<LiteralTest> literals;
   std::optional<NumberTest> number;
-  std::vector<validate::Network> cidr;
+  std::vector<validate::Cidr> cidr;
   std::optional<validate::UrlCondition> url;
   std::vector<PatternId> url_marks;  // without one of these in it no event holds a URL
   std::optional<bool> exists;

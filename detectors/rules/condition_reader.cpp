@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <iterator>
 #include <utility>
 
@@ -30,7 +31,8 @@ constexpr std::array<std::pair<std::string_view, LiteralTest::Kind>, 5> kLiteral
     {"starts_with", LiteralTest::Kind::kStartsWith},
     {"ends_with", LiteralTest::Kind::kEndsWith},
 }};
-constexpr std::array<std::string_view, 2> kUrlMarks = {"//", "\\"};
+// One of these is in whatever the finder takes for a URL.
+constexpr std::array<std::string_view, 4> kUrlMarks = {"/", "\\", ":", "www."};
 
 // What stands under a key that takes one scalar or several.
 std::vector<const Node*> scalars_of(const Node& node, std::string_view what,
@@ -361,6 +363,20 @@ void ConditionReader::read_refinements(MapReader& reader, FieldTest& test) {
   read_patterns(reader, "unless_value", regex.unless_value);
 }
 
+validate::Argument ConditionReader::read_argument(const Node& node) {
+  if (node.kind == Node::Kind::kScalar) {
+    double number = 0;
+    const char* const end = node.scalar.data() + node.scalar.size();
+    const auto [stop, error] = std::from_chars(node.scalar.data(), end, number);
+    if (error == std::errc{} && stop == end) return number;
+  }
+  std::vector<std::string> words;
+  for (const Node* word : scalars_of(node, "an argument", diagnostics_)) {
+    words.push_back(word->scalar);
+  }
+  return words;
+}
+
 void ConditionReader::read_validators(MapReader& reader, RegexTest& test) {
   const Node* node = reader.node("validate");
   if (node == nullptr) return;
@@ -371,11 +387,8 @@ void ConditionReader::read_validators(MapReader& reader, RegexTest& test) {
     const Node* at = &each;
     if (each.kind == Node::Kind::kMap && each.entries.size() == 1) {
       name = each.entries.front().key.scalar;
-      const Node& value = each.entries.front().value;
-      at = &value;
-      for (const Node* word : scalars_of(value, "an argument", diagnostics_)) {
-        argument.words.push_back(word->scalar);
-      }
+      at = &each.entries.front().value;
+      argument = read_argument(*at);
     } else if (each.kind == Node::Kind::kScalar) {
       name = each.scalar;
     }
@@ -384,10 +397,7 @@ void ConditionReader::read_validators(MapReader& reader, RegexTest& test) {
       test.validators.push_back(std::move(*made));
       continue;
     }
-    const std::string_view near = nearest(name, validate::names());
-    yaml::error_at(name.empty() ? each : *at, made.error(),
-                   near.empty() || near == name ? one_of(validate::names())
-                                                : fmt::format("did you mean `{}`?", near),
+    yaml::error_at(name.empty() ? each : *at, made.error(), one_of(validate::names()),
                    diagnostics_);
   }
 }
@@ -396,11 +406,11 @@ void ConditionReader::read_cidr(MapReader& reader, FieldTest& test) {
   const Node* node = reader.node("cidr");
   if (node == nullptr) return;
   for (const Node* each : scalars_of(*node, "a network", diagnostics_)) {
-    if (auto network = validate::Network::parse(each->scalar)) {
+    if (auto network = validate::parse_cidr(each->scalar)) {
       test.cidr.push_back(*network);
     } else {
-      yaml::error_at(*each, fmt::format("`{}` is not a network", each->scalar),
-                     "for example 10.0.0.0/8 or fd00::/8", diagnostics_);
+      yaml::error_at(*each, fmt::format("`{}` is not a network", each->scalar), network.error(),
+                     diagnostics_);
     }
   }
 }
@@ -415,21 +425,32 @@ void ConditionReader::read_url(MapReader& reader, FieldTest& test) {
     if (node == nullptr) return;
     if (auto read = read_literals(*node, vocabulary_, diagnostics_)) out = std::move(*read);
   };
-  literals("scheme", condition.schemes);
-  literals("host", condition.hosts);
-  literals("domain", condition.domains);
-  literals("not_domain", condition.not_domains);
-  for (const auto& [key, add] :
-       {std::pair<std::string_view, bool>{"port", true}, {"address", false}}) {
-    const Node* node = url.node(key);
-    if (node == nullptr) continue;
-    for (const Node* each : scalars_of(*node, key, diagnostics_)) {
-      const auto error =
-          add ? condition.add_port(each->scalar) : condition.add_address(each->scalar);
-      if (!error.has_value()) {
-        yaml::error_at(*each, fmt::format("`{}`: {}", each->scalar, error.error()), "",
+  literals("scheme", condition.scheme);
+  literals("host", condition.host);
+  literals("domain", condition.domain);
+  literals("not_domain", condition.not_domain);
+  if (const Node* ports = url.node("port")) {
+    for (const Node* each : scalars_of(*ports, "a port", diagnostics_)) {
+      std::uint16_t port = 0;
+      const char* const end = each->scalar.data() + each->scalar.size();
+      const auto [stop, error] = std::from_chars(each->scalar.data(), end, port);
+      if (error == std::errc{} && stop == end && port > 0) {
+        condition.port.push_back(port);
+      } else {
+        yaml::error_at(*each, fmt::format("`{}` is not a port", each->scalar), "1 to 65535",
                        diagnostics_);
       }
+    }
+  }
+  if (const Node* addresses = url.node("address")) {
+    std::vector<std::string> words;
+    for (const Node* each : scalars_of(*addresses, "a class or network", diagnostics_)) {
+      words.push_back(each->scalar);
+    }
+    if (auto set = validate::AddressSet::parse(words)) {
+      condition.address = std::move(*set);
+    } else {
+      yaml::error_at(*addresses, set.error(), "", diagnostics_);
     }
   }
   url.finish();

@@ -55,6 +55,7 @@ class ConditionReader {
   bool read_regex(yaml::MapReader& reader, FieldTest& test);
   void read_refinements(yaml::MapReader& reader, FieldTest& test);
   bool read_capture(yaml::MapReader& reader, RegexTest& test);
+  validate::Argument read_argument(const yaml::Node& node);
   void read_validators(yaml::MapReader& reader, RegexTest& test);
   void read_cidr(yaml::MapReader& reader, FieldTest& test);
   void read_url(yaml::MapReader& reader, FieldTest& test);

@@ -61,9 +61,7 @@ void read_tags(MapReader& reader, std::vector<std::string>& tags, Diagnostics& d
     const auto checked = check_tag(tags[i]);
     if (checked) continue;
     const bool in_list = node->kind == Node::Kind::kSequence && i < node->items.size();
-    yaml::error_at(in_list ? node->items[i] : *node, checked.error(),
-                   "namespace:id, for example owasp:ASI05, atlas:AML.T0050, cwe:CWE-78, "
-                   "nist:MS-2.7-001, attack:T1059.004",
+    yaml::error_at(in_list ? node->items[i] : *node, checked.error(), "ids: see rules/README.md",
                    diagnostics);
   }
 }

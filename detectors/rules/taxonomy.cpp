@@ -1,90 +1,175 @@
 #include "detectors/rules/taxonomy.h"
 
 #include <fmt/format.h>
-#include <re2/re2.h>
-#include <re2/stringpiece.h>
 
 #include <algorithm>
-#include <array>
-#include <span>
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <vector>
 
 #include "daemon/diagnostics.h"
 
 namespace tocsin {
 namespace {
 
-constexpr std::array<std::string_view, 5> kNamespaces = {"owasp", "atlas", "nist", "cwe", "attack"};
-constexpr std::array<std::string_view, 20> kOwasp = {
-    "LLM01", "LLM02", "LLM03", "LLM04", "LLM05", "LLM06", "LLM07", "LLM08", "LLM09", "LLM10",
-    "ASI01", "ASI02", "ASI03", "ASI04", "ASI05", "ASI06", "ASI07", "ASI08", "ASI09", "ASI10"};
-constexpr std::array<std::string_view, 89> kAtlas = {
-    "AML.M0015",     "AML.M0020",     "AML.M0024",     "AML.M0026",     "AML.M0027",
-    "AML.M0028",     "AML.M0029",     "AML.M0030",     "AML.M0032",     "AML.M0033",
-    "AML.T0010",     "AML.T0010.005", "AML.T0011",     "AML.T0011.002", "AML.T0016",
-    "AML.T0017",     "AML.T0018",     "AML.T0020",     "AML.T0024",     "AML.T0024.000",
-    "AML.T0024.001", "AML.T0024.002", "AML.T0025",     "AML.T0029",     "AML.T0031",
-    "AML.T0034",     "AML.T0034.002", "AML.T0040",     "AML.T0043",     "AML.T0044",
-    "AML.T0046",     "AML.T0047",     "AML.T0048",     "AML.T0049",     "AML.T0050",
-    "AML.T0051",     "AML.T0051.000", "AML.T0051.001", "AML.T0051.002", "AML.T0052",
-    "AML.T0053",     "AML.T0054",     "AML.T0055",     "AML.T0056",     "AML.T0057",
-    "AML.T0061",     "AML.T0065",     "AML.T0066",     "AML.T0067",     "AML.T0068",
-    "AML.T0069",     "AML.T0070",     "AML.T0071",     "AML.T0072",     "AML.T0073",
-    "AML.T0077",     "AML.T0080",     "AML.T0080.000", "AML.T0080.001", "AML.T0081",
-    "AML.T0082",     "AML.T0083",     "AML.T0084",     "AML.T0084.000", "AML.T0084.001",
-    "AML.T0084.002", "AML.T0084.003", "AML.T0085",     "AML.T0085.000", "AML.T0085.001",
-    "AML.T0086",     "AML.T0090",     "AML.T0092",     "AML.T0093",     "AML.T0094",
-    "AML.T0098",     "AML.T0099",     "AML.T0100",     "AML.T0101",     "AML.T0102",
-    "AML.T0103",     "AML.T0104",     "AML.T0105",     "AML.T0106",     "AML.T0108",
-    "AML.T0109",     "AML.T0110",     "AML.T0112",     "AML.T0112.000"};
-// Functions and subcategories of the AI RMF; AI 600-1 numbers its actions within them.
-constexpr std::array<std::string_view, 72> kNist = {
-    "GV-1.1", "GV-1.2", "GV-1.3", "GV-1.4", "GV-1.5",  "GV-1.6",  "GV-1.7",  "GV-2.1",  "GV-2.2",
-    "GV-2.3", "GV-3.1", "GV-3.2", "GV-4.1", "GV-4.2",  "GV-4.3",  "GV-5.1",  "GV-5.2",  "GV-6.1",
-    "GV-6.2", "MP-1.1", "MP-1.2", "MP-1.3", "MP-1.4",  "MP-1.5",  "MP-1.6",  "MP-2.1",  "MP-2.2",
-    "MP-2.3", "MP-3.1", "MP-3.2", "MP-3.3", "MP-3.4",  "MP-3.5",  "MP-4.1",  "MP-4.2",  "MP-5.1",
-    "MP-5.2", "MS-1.1", "MS-1.2", "MS-1.3", "MS-2.1",  "MS-2.2",  "MS-2.3",  "MS-2.4",  "MS-2.5",
-    "MS-2.6", "MS-2.7", "MS-2.8", "MS-2.9", "MS-2.10", "MS-2.11", "MS-2.12", "MS-2.13", "MS-3.1",
-    "MS-3.2", "MS-3.3", "MS-4.1", "MS-4.2", "MS-4.3",  "MG-1.1",  "MG-1.2",  "MG-1.3",  "MG-1.4",
-    "MG-2.1", "MG-2.2", "MG-2.3", "MG-2.4", "MG-3.1",  "MG-3.2",  "MG-4.1",  "MG-4.2",  "MG-4.3"};
+constexpr std::string_view kNamespaces[] = {"owasp", "atlas", "nist", "cwe", "attack"};
+constexpr std::size_t kTagBytesShown = 64;
 
-bool has_form(std::string_view text, const re2::RE2& form) {
-  return re2::RE2::FullMatch(re2::StringPiece(text.data(), text.size()), form);
+// MITRE ATLAS 2026.09: a technique and how many sub-techniques it has, numbered from .000.
+struct Technique {
+  std::uint16_t number;
+  std::uint8_t subtechniques;
+};
+constexpr Technique kTechniques[] = {
+    {0, 4},   {1, 0},   {2, 3},   {3, 0},   {4, 0},   {5, 3},   {6, 4},   {7, 0},   {8, 6},
+    {10, 6},  {11, 4},  {12, 0},  {13, 0},  {14, 0},  {15, 0},  {16, 5},  {17, 3},  {18, 4},
+    {19, 0},  {20, 0},  {21, 0},  {24, 3},  {25, 0},  {29, 0},  {31, 0},  {34, 3},  {35, 0},
+    {36, 0},  {37, 0},  {40, 0},  {41, 0},  {42, 0},  {43, 5},  {44, 0},  {46, 0},  {47, 0},
+    {48, 5},  {49, 0},  {50, 0},  {51, 3},  {52, 2},  {53, 0},  {54, 0},  {55, 0},  {56, 0},
+    {57, 0},  {58, 0},  {59, 0},  {60, 0},  {61, 0},  {62, 0},  {63, 0},  {64, 0},  {65, 0},
+    {66, 0},  {67, 1},  {68, 0},  {69, 3},  {70, 0},  {71, 0},  {72, 0},  {73, 0},  {74, 0},
+    {75, 0},  {76, 0},  {77, 0},  {78, 0},  {79, 0},  {80, 2},  {81, 0},  {82, 0},  {83, 0},
+    {84, 4},  {85, 2},  {86, 0},  {87, 0},  {88, 0},  {89, 0},  {90, 0},  {91, 2},  {92, 0},
+    {93, 0},  {94, 0},  {95, 1},  {96, 0},  {97, 0},  {98, 0},  {99, 0},  {100, 0}, {101, 0},
+    {102, 0}, {103, 0}, {104, 0}, {105, 0}, {106, 0}, {107, 0}, {108, 0}, {109, 0}, {110, 3},
+    {111, 0}, {112, 2}, {113, 0}, {114, 0}, {115, 3}, {116, 0}, {117, 0}, {118, 2}, {119, 0},
+    {120, 0}, {121, 0}, {122, 0}, {123, 0}, {124, 0}, {125, 0}, {126, 0}, {127, 0}, {128, 0},
+    {129, 0}, {130, 0}, {131, 0}, {132, 0}, {133, 0}, {134, 0},
+};
+constexpr unsigned kMitigations = 40;
+constexpr unsigned kTactics = 16;
+
+// A subcategory of AI RMF 1.0 (NIST AI 100-1) and how many actions AI 600-1 gives it, numbered from
+// 001.
+struct Subcategory {
+  std::string_view id;
+  std::uint8_t actions;
+};
+constexpr Subcategory kSubcategories[] = {
+    {"GV-1.1", 1}, {"GV-1.2", 2},  {"GV-1.3", 7},  {"GV-1.4", 2},  {"GV-1.5", 3},  {"GV-1.6", 3},
+    {"GV-1.7", 2}, {"GV-2.1", 5},  {"GV-2.2", 0},  {"GV-2.3", 0},  {"GV-3.1", 0},  {"GV-3.2", 5},
+    {"GV-4.1", 3}, {"GV-4.2", 3},  {"GV-4.3", 3},  {"GV-5.1", 2},  {"GV-5.2", 0},  {"GV-6.1", 10},
+    {"GV-6.2", 7}, {"MP-1.1", 4},  {"MP-1.2", 2},  {"MP-1.3", 0},  {"MP-1.4", 0},  {"MP-1.5", 0},
+    {"MP-1.6", 0}, {"MP-2.1", 2},  {"MP-2.2", 2},  {"MP-2.3", 5},  {"MP-3.1", 0},  {"MP-3.2", 0},
+    {"MP-3.3", 0}, {"MP-3.4", 6},  {"MP-3.5", 0},  {"MP-4.1", 10}, {"MP-4.2", 0},  {"MP-5.1", 6},
+    {"MP-5.2", 2}, {"MS-1.1", 9},  {"MS-1.2", 0},  {"MS-1.3", 3},  {"MS-2.1", 0},  {"MS-2.2", 4},
+    {"MS-2.3", 4}, {"MS-2.4", 0},  {"MS-2.5", 6},  {"MS-2.6", 7},  {"MS-2.7", 9},  {"MS-2.8", 4},
+    {"MS-2.9", 2}, {"MS-2.10", 3}, {"MS-2.11", 5}, {"MS-2.12", 4}, {"MS-2.13", 1}, {"MS-3.1", 0},
+    {"MS-3.2", 1}, {"MS-3.3", 5},  {"MS-4.1", 0},  {"MS-4.2", 5},  {"MS-4.3", 0},  {"MG-1.1", 0},
+    {"MG-1.2", 0}, {"MG-1.3", 2},  {"MG-1.4", 0},  {"MG-2.1", 0},  {"MG-2.2", 9},  {"MG-2.3", 1},
+    {"MG-2.4", 4}, {"MG-3.1", 5},  {"MG-3.2", 9},  {"MG-4.1", 7},  {"MG-4.2", 3},  {"MG-4.3", 3},
+};
+
+std::vector<std::string> owasp_ids() {
+  std::vector<std::string> out;
+  for (int i = 1; i <= 10; ++i) out.push_back(fmt::format("LLM{:02}", i));
+  for (int i = 1; i <= 10; ++i) out.push_back(fmt::format("ASI{:02}", i));
+  return out;
 }
 
-std::expected<void, std::string> one_of_these(std::string_view tag, std::string_view id,
-                                              std::span<const std::string_view> known) {
-  if (std::ranges::find(known, id) != known.end()) return {};
-  const std::string_view near = nearest(id, known);
-  return std::unexpected(near.empty() ? fmt::format("`{}` is in no taxonomy", tag)
-                                      : fmt::format("`{}` is in no taxonomy; `{}` is", tag, near));
+std::vector<std::string> atlas_ids() {
+  std::vector<std::string> out;
+  for (const Technique& technique : kTechniques) {
+    out.push_back(fmt::format("AML.T{:04}", technique.number));
+    for (int i = 0; i < technique.subtechniques; ++i) {
+      out.push_back(fmt::format("AML.T{:04}.{:03}", technique.number, i));
+    }
+  }
+  for (unsigned i = 0; i < kMitigations; ++i) out.push_back(fmt::format("AML.M{:04}", i));
+  for (unsigned i = 0; i < kTactics; ++i) out.push_back(fmt::format("AML.TA{:04}", i));
+  return out;
+}
+
+std::vector<std::string> nist_ids() {
+  std::vector<std::string> out;
+  for (const Subcategory& subcategory : kSubcategories) {
+    out.emplace_back(subcategory.id);
+    for (int i = 1; i <= subcategory.actions; ++i) {
+      out.push_back(fmt::format("{}-{:03}", subcategory.id, i));
+    }
+  }
+  return out;
+}
+
+// Digits only, and a value in [low, high].
+bool is_number_in(std::string_view digits, unsigned low, unsigned high) {
+  unsigned value = 0;
+  const char* const end = digits.data() + digits.size();
+  const std::from_chars_result read = std::from_chars(digits.data(), end, value);
+  return !digits.empty() && read.ec == std::errc{} && read.ptr == end && value >= low &&
+         value <= high;
+}
+
+bool is_cwe(std::string_view id) {
+  return id.starts_with("CWE-") && id.size() > 4 && id[4] != '0' &&
+         is_number_in(id.substr(4), 1, 1500);
+}
+
+bool is_attack(std::string_view id) {
+  if (!id.starts_with('T') || !is_number_in(id.substr(1, 4), 1001, 1999)) return false;
+  if (id.size() == 5) return true;
+  return id.size() == 9 && id[5] == '.' && is_number_in(id.substr(6), 1, 999);
+}
+
+std::expected<void, std::string> check_listed(std::string_view tag, std::string_view id,
+                                              const std::vector<std::string>& ids) {
+  if (std::ranges::find(ids, id) != ids.end()) return {};
+  // A slip is likeliest in the last part: T0051.003 means another T0051, not T0011.003.
+  const std::string_view stem = id.substr(0, id.find_last_of(".-") + 1);
+  std::vector<std::string_view> views;
+  std::ranges::copy_if(ids, std::back_inserter(views),
+                       [&](const std::string& known) { return known.starts_with(stem); });
+  if (views.empty()) views.assign(ids.begin(), ids.end());
+  const std::string_view near = nearest(id, views);
+  const std::string_view shown = tag.substr(0, kTagBytesShown);
+  if (near.empty()) return std::unexpected(fmt::format("the tag `{}` does not exist", shown));
+  return std::unexpected(fmt::format("the tag `{}` does not exist; the nearest is `{}:{}`", shown,
+                                     tag.substr(0, tag.find(':')), near));
+}
+
+std::expected<void, std::string> check_owasp(std::string_view tag, std::string_view id) {
+  static const std::vector<std::string> kIds = owasp_ids();
+  const std::size_t colon = id.find(':');
+  if (colon != std::string_view::npos) {
+    const std::string_view edition = id.starts_with("LLM") ? "2025" : "2026";
+    if (id.substr(colon + 1) != edition) {
+      return std::unexpected(fmt::format("the tag `{}` names another edition than {}",
+                                         tag.substr(0, kTagBytesShown), edition));
+    }
+  }
+  return check_listed(tag, id.substr(0, colon), kIds);
 }
 
 }  // namespace
 
 std::expected<void, std::string> check_tag(std::string_view tag) {
-  static const re2::RE2 kCwe(R"(CWE-[1-9][0-9]{0,3})");
-  static const re2::RE2 kAttack(R"(T[0-9]{4}(\.[0-9]{3})?|TA[0-9]{4})");
-  static const re2::RE2 kAction(R"([A-Z]{2}-[1-6]\.[0-9]{1,2}-0[0-9]{2})");
   const std::size_t colon = tag.find(':');
-  const std::string_view space = tag.substr(0, colon);
-  std::string_view id =
-      colon == std::string_view::npos ? std::string_view{} : tag.substr(colon + 1);
-  if (space == "owasp") {
-    const std::string_view year = id.starts_with("LLM") ? ":2025" : ":2026";
-    if (id.ends_with(year)) id.remove_suffix(year.size());
-    return one_of_these(tag, id, kOwasp);
+  const std::string_view name = tag.substr(0, colon);
+  const std::string_view id = colon == std::string_view::npos ? "" : tag.substr(colon + 1);
+  const std::string_view shown = tag.substr(0, kTagBytesShown);
+  if (id.empty() || std::ranges::find(kNamespaces, name) == std::end(kNamespaces)) {
+    return std::unexpected(
+        fmt::format("the tag `{}` is not namespace:id, for example owasp:ASI05; "
+                    "namespaces are {}",
+                    shown, one_of(kNamespaces)));
   }
-  if (space == "atlas") return one_of_these(tag, id, kAtlas);
-  if (space == "nist") {
-    if (has_form(id, kAction)) id = id.substr(0, id.rfind('-'));
-    return one_of_these(tag, id, kNist);
+  if (name == "owasp") return check_owasp(tag, id);
+  if (name == "atlas") {
+    static const std::vector<std::string> kIds = atlas_ids();
+    return check_listed(tag, id, kIds);
   }
-  if ((space == "cwe" && has_form(id, kCwe)) || (space == "attack" && has_form(id, kAttack)))
-    return {};
-  if (std::ranges::find(kNamespaces, space) != kNamespaces.end() && !id.empty()) {
-    return std::unexpected(fmt::format("`{}` is in no taxonomy", tag));
+  if (name == "nist") {
+    static const std::vector<std::string> kIds = nist_ids();
+    return check_listed(tag, id, kIds);
   }
-  return std::unexpected(fmt::format("`{}` is not a tag", tag));
+  if (name == "cwe" ? is_cwe(id) : is_attack(id)) return {};
+  return std::unexpected(
+      fmt::format("the tag `{}` has the wrong form; write {}", shown,
+                  name == "cwe" ? "cwe:CWE-89" : "attack:T1059 or attack:T1059.004"));
 }
+
+std::span<const std::string_view> tag_namespaces() { return kNamespaces; }
 
 }  // namespace tocsin

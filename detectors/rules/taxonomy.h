@@ -1,19 +1,27 @@
-// The frameworks that a tag may name, and which of their ids exist.
+// The tags a rule may carry: which ids exist in the taxonomies that findings are reported by.
 #pragma once
 
 #include <expected>
+#include <span>
 #include <string>
 #include <string_view>
 
 namespace tocsin {
 
-// Tags are `namespace:id`:
-//   owasp:LLM01 .. LLM10 (Top 10 for LLM Applications 2025), owasp:ASI01 .. ASI10 (Agentic
-//     Applications 2026); `LLM01:2025` and `ASI01:2026` likewise
-//   atlas:AML.T0051.001, atlas:AML.M0020 (MITRE ATLAS 5.6.0: the ids that concern agents)
-//   nist:MS-2.7-001 (AI 600-1, July 2024: the form and the subcategory), nist:MS-2.7 (AI RMF 1.0)
-//   cwe:CWE-78, attack:T1059.004: the form
-// The error names what is wrong and the nearest id there is.
+// `tag` is namespace:id.  Known namespaces and what is checked:
+//   owasp:LLM01 to LLM10 (Top 10 for LLM Applications 2025), ASI01 to ASI10 (Top 10 for Agentic
+//     Applications 2026); the edition may follow: LLM01:2025, ASI01:2026
+//   atlas:AML.T0051, AML.T0051.001, AML.M0020 and AML.TA0002: those of MITRE ATLAS 2026.09, and the
+//     three that it retired in 2026.07 (AML.T0019, AML.T0058, AML.T0104)
+//   nist:MS-2.7-001: one of the 212 actions of AI 600-1 (July 2024; the PDF prints GV-4.3-001 as
+//   GV4.3--001);
+//     nist:MS-2.7: one of the 72 subcategories of AI RMF 1.0
+//   cwe:CWE-89: the form, and a number that MITRE has reached (1 to 1500)
+//   attack:T1059, T1059.004: the form, and a number in ATT&CK's range (1001 to 1999)
+// The error names the tag, what is wrong, and the nearest id that exists.
 std::expected<void, std::string> check_tag(std::string_view tag);
+
+// In the order above.
+std::span<const std::string_view> tag_namespaces();
 
 }  // namespace tocsin

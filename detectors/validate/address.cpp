@@ -1,206 +1,217 @@
 #include "detectors/validate/address.h"
 
-#include <arpa/inet.h>
+#include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <charconv>
-#include <cstring>
-#include <string>
-#include <utility>
+#include <cstddef>
+#include <iterator>
 
-#include "daemon/text.h"
+#include "detectors/validate/compact.h"
 
 namespace tocsin::validate {
 namespace {
 
-constexpr std::size_t kHostBytesMax = 128;
+constexpr std::size_t kTextMax = 80;  // the longest notation: 45 characters, brackets and a zone
 
-constexpr std::array<std::pair<std::string_view, AddressClasses>, 6> kClasses = {{
-    {"loopback", kLoopback},
-    {"private", kPrivate},
-    {"link-local", kLinkLocal},
-    {"metadata", kMetadata},
-    {"reserved", kReserved},
-    {"public", kPublic},
-}};
-constexpr auto kClassNames = [] {
-  std::array<std::string_view, kClasses.size()> names{};
-  for (std::size_t i = 0; i < kClasses.size(); ++i) names[i] = kClasses[i].first;
-  return names;
-}();
-
-// As the providers document them: AWS and most others, AWS over IPv6, AWS ECS and EKS, Alibaba,
-// Azure's wire server, Oracle.
-constexpr std::array<std::string_view, 8> kMetadataAddresses = {
-    "169.254.169.254", "fd00:ec2::254",   "169.254.170.2", "169.254.170.23",
-    "fd00:ec2::23",    "100.100.100.200", "168.63.129.16", "192.0.0.192"};
-constexpr std::array<std::string_view, 6> kMetadataHosts = {
-    "metadata.google.internal",   "metadata.goog",          "metadata", "instance-data",
-    "instance-data.ec2.internal", "metadata.azure.internal"};
-
-Address mapped(std::uint32_t v4) {
-  Address address;
-  address.bytes[10] = address.bytes[11] = 0xFF;
-  for (unsigned i = 0; i < 4; ++i) {
-    address.bytes[12 + i] = static_cast<std::uint8_t>(v4 >> (24 - 8 * i));
-  }
-  return address;
+int hex_value(char c) {
+  if (is_digit(c)) return c - '0';
+  const char lower = to_lower(c);
+  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
-// One part of an IPv4 address: decimal, octal (0...), hexadecimal (0x...).
-std::optional<std::uint64_t> part_of(std::string_view text) {
-  if (text.empty()) return std::nullopt;
-  int base = 10;
-  if (text.starts_with("0x") || text.starts_with("0X")) {
-    text.remove_prefix(2);
-    base = 16;
-    if (text.empty()) return 0;
-  } else if (text.size() > 1 && text[0] == '0') {
-    text.remove_prefix(1);
-    base = 8;
-  }
+std::optional<std::uint64_t> parse_in_base(std::string_view text, unsigned base) {
   std::uint64_t value = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value, base);
-  if (error != std::errc{} || stop != end) return std::nullopt;
+  for (const char c : text) {
+    const int digit = hex_value(c);
+    if (digit < 0 || static_cast<unsigned>(digit) >= base) return std::nullopt;
+    value = value * base + static_cast<unsigned>(digit);
+    if (value > 0xffffffffU) return std::nullopt;
+  }
   return value;
 }
 
-std::optional<Address> parse_v4(std::string_view host) {
-  if (host.ends_with('.')) host.remove_suffix(1);
+std::optional<std::uint64_t> parse_v4_part(std::string_view part) {
+  if (part.empty()) return std::nullopt;
+  if (part.size() >= 2 && part[0] == '0' && to_lower(part[1]) == 'x') {
+    return parse_in_base(part.substr(2), 16);  // "0x" is 0, as browsers read it
+  }
+  if (!std::ranges::all_of(part, is_digit)) return std::nullopt;
+  const bool octal =
+      part.size() > 1 && part[0] == '0' && part.find_first_of("89") == std::string_view::npos;
+  return parse_in_base(part, octal ? 8 : 10);
+}
+
+std::optional<std::uint32_t> parse_v4(std::string_view text, Notation notation) {
+  if (text.ends_with('.')) text.remove_suffix(1);
   std::array<std::uint64_t, 4> parts{};
   std::size_t count = 0;
+  std::string_view rest = text;
   while (true) {
-    const std::size_t dot = host.find('.');
-    const auto part = part_of(host.substr(0, dot));
+    const std::size_t dot = rest.find('.');
+    const std::optional<std::uint64_t> part = parse_v4_part(rest.substr(0, dot));
     if (!part || count == parts.size()) return std::nullopt;
     parts[count++] = *part;
     if (dot == std::string_view::npos) break;
-    host.remove_prefix(dot + 1);
+    rest.remove_prefix(dot + 1);
   }
-  // The last part fills what the others leave.
-  const std::uint64_t last_limit = std::uint64_t{1} << (8 * (5 - count));
-  if (parts[count - 1] >= last_limit) return std::nullopt;
-  std::uint64_t address = parts[count - 1];
+  if (notation == Notation::kWritten && count != 4) return std::nullopt;
+  std::uint64_t value = parts[count - 1];
+  if (value >= std::uint64_t{1} << 8 * (5 - count)) return std::nullopt;
   for (std::size_t i = 0; i + 1 < count; ++i) {
     if (parts[i] > 255) return std::nullopt;
-    address |= parts[i] << (24 - 8 * i);
+    value |= parts[i] << 8 * (3 - i);
   }
-  return mapped(static_cast<std::uint32_t>(address));
+  return static_cast<std::uint32_t>(value);
 }
 
-std::optional<Address> parse_v6(std::string_view host) {
-  host = host.substr(0, host.find('%'));  // a zone
-  const std::string text(host);
-  Address address;
-  if (::inet_pton(AF_INET6, text.c_str(), address.bytes.data()) != 1) return std::nullopt;
-  return address;
+// Four decimal parts without leading zeros: what stands at the end of an IPv6 address, or in a
+// CIDR.
+std::optional<std::uint32_t> parse_dotted_decimal(std::string_view text) {
+  std::uint32_t value = 0;
+  for (int i = 0; i < 4; ++i) {
+    const std::size_t dot = i < 3 ? text.find('.') : text.size();
+    if (dot == std::string_view::npos || dot == 0 || dot > 3) return std::nullopt;
+    const std::string_view part = text.substr(0, dot);
+    if (!std::ranges::all_of(part, is_digit) || (dot > 1 && part[0] == '0')) return std::nullopt;
+    const std::optional<std::uint64_t> byte = parse_in_base(part, 10);
+    if (!byte || *byte > 255) return std::nullopt;
+    value = value << 8 | static_cast<std::uint32_t>(*byte);
+    text.remove_prefix(std::min(dot + 1, text.size()));
+  }
+  return text.empty() ? std::optional(value) : std::nullopt;
 }
 
-bool within(const Address& address, std::string_view network) {
-  return Network::parse(network)->contains(address);
+std::optional<Address> parse_v6(std::string_view text) {
+  std::array<std::uint16_t, 8> groups{};
+  std::size_t count = 0;
+  std::optional<std::size_t> gap;  // where the :: stands
+  if (text.starts_with("::")) {
+    gap = 0;
+    text.remove_prefix(2);
+  }
+  while (!text.empty()) {
+    const std::size_t colon = text.find(':');
+    const std::string_view group = text.substr(0, colon);
+    if (colon == std::string_view::npos && group.find('.') != std::string_view::npos) {
+      const std::optional<std::uint32_t> v4 = parse_dotted_decimal(group);
+      if (!v4 || count > 6) return std::nullopt;
+      groups[count++] = static_cast<std::uint16_t>(*v4 >> 16);
+      groups[count++] = static_cast<std::uint16_t>(*v4 & 0xffffU);
+      break;
+    }
+    const std::optional<std::uint64_t> value = parse_in_base(group, 16);
+    if (!value || group.empty() || group.size() > 4 || count == 8) return std::nullopt;
+    groups[count++] = static_cast<std::uint16_t>(*value);
+    if (colon == std::string_view::npos) break;
+    text.remove_prefix(colon + 1);
+    if (text.starts_with(':')) {
+      if (gap) return std::nullopt;
+      gap = count;
+      text.remove_prefix(1);
+    } else if (text.empty()) {
+      return std::nullopt;  // a single colon at the end
+    }
+  }
+  if (gap ? count == 8 : count != 8) return std::nullopt;
+  if (gap) {
+    const auto begin = groups.begin() + static_cast<std::ptrdiff_t>(*gap);
+    const auto end = groups.begin() + static_cast<std::ptrdiff_t>(count);
+    std::move_backward(begin, end, groups.end());
+    std::fill(begin, groups.end() - (end - begin), std::uint16_t{0});
+  }
+  Address out;
+  for (std::size_t i = 0; i < 8; ++i) {
+    out.bytes[2 * i] = static_cast<std::uint8_t>(groups[i] >> 8);
+    out.bytes[2 * i + 1] = static_cast<std::uint8_t>(groups[i] & 0xffU);
+  }
+  return out;
+}
+
+constexpr std::uint32_t v4_of(unsigned a, unsigned b, unsigned c, unsigned d) {
+  return a << 24 | b << 16 | c << 8 | d;
 }
 
 }  // namespace
 
 bool Address::is_v4() const {
-  static constexpr std::array<std::uint8_t, 12> kMapped = {0, 0, 0, 0, 0,    0,
-                                                           0, 0, 0, 0, 0xFF, 0xFF};
-  return std::memcmp(bytes.data(), kMapped.data(), kMapped.size()) == 0;
+  return std::ranges::all_of(std::span(bytes).first(10), [](auto b) { return b == 0; }) &&
+         bytes[10] == 0xff && bytes[11] == 0xff;
 }
 
-std::optional<Address> parse_address(std::string_view host) {
-  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  if (host.empty() || host.size() > kHostBytesMax) return std::nullopt;
-  return host.find(':') != std::string_view::npos ? parse_v6(host) : parse_v4(host);
-}
+std::uint32_t Address::v4() const { return v4_of(bytes[12], bytes[13], bytes[14], bytes[15]); }
 
-bool plainly_written(std::string_view host) {
-  if (host.find(':') != std::string_view::npos) {
-    const auto address = parse_address(host);
-    return address && !address->is_v4();  // an IPv4 address has no business in IPv6's clothes
+Address address_of_v4(std::uint32_t value) {
+  Address out;
+  out.bytes[10] = out.bytes[11] = 0xff;
+  for (unsigned i = 0; i < 4; ++i) {
+    out.bytes[12 + i] = static_cast<std::uint8_t>(value >> 8 * (3 - i) & 0xffU);
   }
-  const std::string text(host.substr(0, kHostBytesMax));
-  in_addr ignored{};
-  return ::inet_pton(AF_INET, text.c_str(), &ignored) == 1;
+  return out;
 }
 
-std::optional<Address> address_in(std::string_view text) {
-  if (const std::size_t scheme = text.find("://"); scheme != std::string_view::npos) {
-    text.remove_prefix(scheme + 3);
-    text = text.substr(0, text.find_first_of("/?#"));
-    if (const std::size_t at = text.rfind('@'); at != std::string_view::npos) {
-      text.remove_prefix(at + 1);
-    }
+std::optional<Address> parse_address(std::string_view text, Notation notation) {
+  if (text.size() > kTextMax) return std::nullopt;
+  if (text.starts_with('[')) {
+    if (!text.ends_with(']')) return std::nullopt;
+    text = text.substr(1, text.size() - 2);
+    if (text.find(':') == std::string_view::npos) return std::nullopt;
   }
-  if (text.starts_with('[')) return parse_address(text.substr(0, text.find(']') + 1));
-  if (auto address = parse_address(text)) return address;
-  const std::size_t colon = text.rfind(':');
-  return colon == std::string_view::npos ? std::nullopt : parse_address(text.substr(0, colon));
-}
-
-AddressClasses classes_of(const Address& address) {
-  AddressClasses classes = 0;
-  const auto any = [&](std::initializer_list<std::string_view> networks) {
-    return std::ranges::any_of(networks,
-                               [&](std::string_view each) { return within(address, each); });
-  };
-  if (std::ranges::any_of(kMetadataAddresses,
-                          [&](std::string_view each) { return parse_address(each) == address; })) {
-    classes |= kMetadata;
+  if (text.empty()) return std::nullopt;
+  if (text.find(':') != std::string_view::npos) {
+    const std::size_t zone = text.find('%');
+    if (zone != std::string_view::npos && zone + 1 == text.size()) return std::nullopt;
+    return parse_v6(text.substr(0, zone));
   }
-  if (any({"127.0.0.0/8", "::1/128", "0.0.0.0/8", "::/128"})) classes |= kLoopback;
-  if (any({"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"})) {
-    classes |= kPrivate;
+  const std::optional<std::uint32_t> value = parse_v4(text, notation);
+  return value ? std::optional(address_of_v4(*value)) : std::nullopt;
+}
+
+bool Cidr::contains(const Address& address) const {
+  const std::size_t whole = prefix / 8;
+  if (!std::equal(network.bytes.begin(), network.bytes.begin() + static_cast<std::ptrdiff_t>(whole),
+                  address.bytes.begin())) {
+    return false;
   }
-  if (any({"169.254.0.0/16", "fe80::/10"})) classes |= kLinkLocal;
-  if (any({"224.0.0.0/4", "240.0.0.0/4", "192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24",
-           "192.0.0.0/24", "198.18.0.0/15", "ff00::/8", "2001:db8::/32"})) {
-    classes |= kReserved;
-  }
-  return classes == 0 ? kPublic : classes;
+  const unsigned rest = prefix % 8;
+  return rest == 0 || (network.bytes[whole] ^ address.bytes[whole]) >> (8 - rest) == 0;
 }
 
-bool is_metadata_host(std::string_view host) {
-  if (host.ends_with('.')) host.remove_suffix(1);
-  return std::ranges::find(kMetadataHosts, ascii_lower(host)) != kMetadataHosts.end();
-}
-
-std::span<const std::string_view> address_class_names() { return kClassNames; }
-
-std::optional<AddressClasses> address_class_named(std::string_view name) {
-  const auto* found =
-      std::ranges::find(kClasses, name, &std::pair<std::string_view, AddressClasses>::first);
-  if (found == kClasses.end()) return std::nullopt;
-  return found->second;
-}
-
-std::optional<Network> Network::parse(std::string_view text) {
+std::expected<Cidr, std::string> parse_cidr(std::string_view text) {
   const std::size_t slash = text.find('/');
-  const auto base = parse_address(text.substr(0, slash));
-  if (!base) return std::nullopt;
-  const unsigned width = base->is_v4() ? 32 : 128;
-  unsigned bits = width;
-  if (slash != std::string_view::npos) {
-    const std::string_view number = text.substr(slash + 1);
-    const char* const end = number.data() + number.size();
-    const auto [stop, error] = std::from_chars(number.data(), end, bits);
-    if (error != std::errc{} || stop != end || bits > width) return std::nullopt;
+  const std::string_view host = text.substr(0, slash);
+  Cidr out;
+  const std::optional<std::uint32_t> dotted = parse_dotted_decimal(host);
+  if (dotted) {
+    out.network = address_of_v4(*dotted);
+  } else if (const auto v6 = host.size() <= kTextMax ? parse_v6(host) : std::nullopt) {
+    out.network = *v6;
+  } else {
+    return std::unexpected(fmt::format(
+        "`{}` is not a network; write 10.0.0.0/8, fd00::/8 or one address", text.substr(0, 80)));
   }
-  Network network;
-  network.base_ = *base;
-  network.bits_ = bits + (128 - width);
-  return network;
-}
-
-bool Network::contains(const Address& address) const {
-  const std::size_t whole = bits_ / 8;
-  if (std::memcmp(base_.bytes.data(), address.bytes.data(), whole) != 0) return false;
-  const unsigned rest = bits_ % 8;
-  if (rest == 0) return true;
-  const auto mask = static_cast<unsigned>(0xFFU << (8 - rest) & 0xFFU);
-  return (base_.bytes[whole] & mask) == (address.bytes[whole] & mask);
+  const unsigned bits = dotted ? 32 : 128;
+  unsigned prefix = bits;
+  if (slash != std::string_view::npos) {
+    const std::string_view digits = text.substr(slash + 1);
+    const bool is_number =
+        !digits.empty() && digits.size() <= 3 && std::ranges::all_of(digits, is_digit);
+    const std::optional<std::uint64_t> number =
+        is_number ? parse_in_base(digits, 10) : std::nullopt;
+    if (!number || *number > bits) {
+      return std::unexpected(
+          fmt::format("the prefix length in `{}` must be 0 to {}", text.substr(0, 80), bits));
+    }
+    prefix = static_cast<unsigned>(*number);
+  }
+  out.prefix = prefix + (128 - bits);
+  Address masked = out.network;
+  for (unsigned i = out.prefix; i < 128; ++i) {
+    masked.bytes[i / 8] &= static_cast<std::uint8_t>(~(0x80U >> i % 8));
+  }
+  if (masked != out.network) {
+    return std::unexpected(fmt::format("`{}` has bits beyond its prefix of {}", text, prefix));
+  }
+  return out;
 }
 
 }  // namespace tocsin::validate

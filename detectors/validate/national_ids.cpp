@@ -1,243 +1,232 @@
-// Numbers that states and their offices give to people.
+#include "detectors/validate/national_ids.h"
+
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <cstddef>
+#include <iterator>
+#include <span>
 
-#include "detectors/validate/checks.h"
-#include "detectors/validate/digits.h"
+#include "detectors/validate/checksums.h"
+#include "detectors/validate/compact.h"
 
 namespace tocsin::validate {
 namespace {
 
-std::optional<Digits> numbers_of(std::string_view text, std::size_t length) {
-  auto digits = Digits::numbers(text);
-  if (!digits || digits->size() != length || digits->all_equal()) return std::nullopt;
-  return digits;
+int weighted_sum(const Compact& number, std::span<const int> weights, std::size_t from = 0) {
+  int sum = 0;
+  for (std::size_t i = 0; i < weights.size(); ++i) sum += weights[i] * number.digit(from + i);
+  return sum;
 }
 
-// The digits as one number; up to 18 of them.
-long long number_of(const Digits& digits, std::size_t count) {
-  long long value = 0;
-  for (std::size_t i = 0; i < count; ++i) value = value * 10 + digits[i];
-  return value;
+bool is_date(int year, int month, int day) {
+  return std::chrono::year_month_day(std::chrono::year(year),
+                                     std::chrono::month(static_cast<unsigned>(month)),
+                                     std::chrono::day(static_cast<unsigned>(day)))
+      .ok();
 }
 
-bool is_date(int month, int day) { return month >= 1 && month <= 12 && day >= 1 && day <= 31; }
-
-// Verhoeff, 1969: multiplication in the dihedral group D5, and the permutation by position.
-bool verhoeff_holds(const Digits& digits) {
-  constexpr std::array<std::array<int, 10>, 10> kProduct = {{{0, 1, 2, 3, 4, 5, 6, 7, 8, 9},
-                                                             {1, 2, 3, 4, 0, 6, 7, 8, 9, 5},
-                                                             {2, 3, 4, 0, 1, 7, 8, 9, 5, 6},
-                                                             {3, 4, 0, 1, 2, 8, 9, 5, 6, 7},
-                                                             {4, 0, 1, 2, 3, 9, 5, 6, 7, 8},
-                                                             {5, 9, 8, 7, 6, 0, 4, 3, 2, 1},
-                                                             {6, 5, 9, 8, 7, 1, 0, 4, 3, 2},
-                                                             {7, 6, 5, 9, 8, 2, 1, 0, 4, 3},
-                                                             {8, 7, 6, 5, 9, 3, 2, 1, 0, 4},
-                                                             {9, 8, 7, 6, 5, 4, 3, 2, 1, 0}}};
-  constexpr std::array<int, 10> kPermutation = {1, 5, 7, 6, 2, 8, 3, 0, 9, 4};
-  int check = 0;
-  for (std::size_t i = 0; i < digits.size(); ++i) {
-    int digit = digits[digits.size() - 1 - i];
-    for (std::size_t times = 0; times < i % 8; ++times) {
-      digit = kPermutation[static_cast<std::size_t>(digit)];
-    }
-    check = kProduct[static_cast<std::size_t>(check)][static_cast<std::size_t>(digit)];
+// Brazil's check digit over the `count` characters so far, weights 2, 3, ... from the right,
+// starting again after `weight_max`.  Letters count as their ASCII code less 48, as digits do.
+int brazil_check(const Compact& number, std::size_t count, int weight_max) {
+  int sum = 0;
+  int weight = 2;
+  for (std::size_t i = count; i-- > 0;) {
+    sum += number.digit(i) * weight;
+    weight = weight == weight_max ? 2 : weight + 1;
   }
-  return check == 0;
+  return sum % 11 < 2 ? 0 : 11 - sum % 11;
 }
-
-char upper(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; }
 
 }  // namespace
 
-// Social Security Administration: no area 000, 666 or 900-999, no group 00, no serial 0000; and
-// not the numbers that advertisements made famous.
-bool us_ssn(std::string_view text) {
-  const auto digits = numbers_of(text, 9);
-  if (!digits) return false;
-  const int area = digits->number(0, 3);
-  const long long whole = number_of(*digits, 9);
-  return area != 0 && area != 666 && area < 900 && digits->number(3, 2) != 0 &&
-         digits->number(5, 4) != 0 && whole != 78051120 && whole != 219099999 && whole != 123456789;
+bool us_ssn(std::string_view capture) {
+  const Compact number(capture, " -.");
+  if (!number.is_number(9)) return false;
+  const int area = number.value(0, 3);
+  if (area == 0 || area == 666 || area >= 900) return false;
+  if (number.value(3, 2) == 0 || number.value(5, 4) == 0) return false;
+  // Printed on wallet inserts and in a pamphlet, and the one everybody types.
+  constexpr std::string_view kFamous[] = {"078051120", "219099999", "123456789"};
+  return std::ranges::find(kFamous, number.view()) == std::end(kFamous);
 }
 
-// NHS Data Dictionary: weights 10 to 2, 11 minus the remainder by 11.
-bool nhs(std::string_view text) {
-  const auto digits = numbers_of(text, 10);
-  if (!digits) return false;
-  const int check = 11 - weighted<9>(*digits, {10, 9, 8, 7, 6, 5, 4, 3, 2}) % 11;
-  return (check == 11 ? 0 : check) == (*digits)[9];
+bool nhs(std::string_view capture) {
+  const Compact number(capture, " -");
+  if (!number.is_number(10)) return false;
+  constexpr int kWeights[] = {10, 9, 8, 7, 6, 5, 4, 3, 2, 1};
+  return weighted_sum(number, kWeights) % 11 == 0;
 }
 
-// HMRC NIM39110: two letters (not D, F, I, Q, U, V; the second not O either), six digits, A to D;
-// prefixes that are not given out.
-bool nino_uk(std::string_view text) {
-  std::array<char, 9> plain{};
-  std::size_t size = 0;
-  for (const char c : text) {
-    if (c == ' ' || c == '-' || c == '.') continue;
-    if (size == plain.size()) return false;
-    plain[size++] = upper(c);
+bool nino_uk(std::string_view capture) {
+  const Compact number(capture, " -");
+  if (number.size() != 9 || !number.digits(2, 6)) return false;
+  const char first = number[0];
+  const char second = number[1];
+  const char suffix = number[8];
+  if (!is_letter(first) || !is_letter(second) || suffix < 'A' || suffix > 'D') return false;
+  if (std::string_view("DFIQUV").find(first) != std::string_view::npos) return false;
+  if (std::string_view("DFIOQUV").find(second) != std::string_view::npos) return false;
+  constexpr std::string_view kNeverGiven[] = {"BG", "GB", "KN", "NK", "NT", "TN", "ZZ"};
+  return std::ranges::find(kNeverGiven, number.view().substr(0, 2)) == std::end(kNeverGiven);
+}
+
+bool aadhaar(std::string_view capture) {
+  const Compact number(capture, " -");
+  return number.is_number(12) && number[0] >= '2' && verhoeff_holds(number.view());
+}
+
+bool cpf(std::string_view capture) {
+  const Compact number(capture, " -.");
+  return number.is_number(11) && number.digit(9) == brazil_check(number, 9, 11) &&
+         number.digit(10) == brazil_check(number, 10, 11);
+}
+
+bool cnpj(std::string_view capture) {
+  const Compact number(capture, " -./");
+  if (number.size() != 14 || !number.digits(12, 2)) return false;
+  if (number.view().find_first_not_of(number[0]) == std::string_view::npos) return false;
+  return number.digit(12) == brazil_check(number, 12, 9) &&
+         number.digit(13) == brazil_check(number, 13, 9);
+}
+
+bool dni(std::string_view capture) {
+  const Compact number(capture, " -.");
+  if (number.size() != 9 || !number.digits(1, 7)) return false;
+  int value = 0;
+  if (number[0] >= 'X' && number[0] <= 'Z') {
+    value = (number[0] - 'X') * 10'000'000 + number.value(1, 7);
+  } else if (number.digits(0, 8)) {
+    value = number.value(0, 8);
+  } else {
+    return false;
   }
-  constexpr std::string_view kNever = "DFIQUV";
-  constexpr std::array<std::string_view, 7> kPrefixes = {"BG", "GB", "KN", "NK", "NT", "TN", "ZZ"};
-  const auto letter = [](char c) { return c >= 'A' && c <= 'Z'; };
-  const auto digit = [](char c) { return c >= '0' && c <= '9'; };
-  return size == plain.size() && letter(plain[0]) && letter(plain[1]) &&
-         kNever.find(plain[0]) == std::string_view::npos &&
-         kNever.find(plain[1]) == std::string_view::npos && plain[1] != 'O' &&
-         std::ranges::find(kPrefixes, std::string_view(plain.data(), 2)) == kPrefixes.end() &&
-         std::all_of(plain.begin() + 2, plain.begin() + 8, digit) && plain[8] >= 'A' &&
-         plain[8] <= 'D';
-}
-
-// UIDAI: twelve digits, Verhoeff, not beginning with 0 or 1.
-bool aadhaar(std::string_view text) {
-  const auto digits = numbers_of(text, 12);
-  return digits && (*digits)[0] >= 2 && verhoeff_holds(*digits);
-}
-
-// Receita Federal: two check digits modulo 11.
-bool cpf(std::string_view text) {
-  const auto digits = numbers_of(text, 11);
-  if (!digits) return false;
-  const int first = weighted<9>(*digits, {10, 9, 8, 7, 6, 5, 4, 3, 2}) * 10 % 11 % 10;
-  const int second = weighted<10>(*digits, {11, 10, 9, 8, 7, 6, 5, 4, 3, 2}) * 10 % 11 % 10;
-  return first == (*digits)[9] && second == (*digits)[10];
-}
-
-bool cnpj(std::string_view text) {
-  const auto digits = numbers_of(text, 14);
-  if (!digits) return false;
-  const auto check = [](int sum) { return sum % 11 < 2 ? 0 : 11 - sum % 11; };
-  return check(weighted<12>(*digits, {5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2})) == (*digits)[12] &&
-         check(weighted<13>(*digits, {6, 5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2})) == (*digits)[13];
-}
-
-// Ministerio del Interior: the letter at the remainder by 23; X, Y, Z of a NIE stand for 0, 1, 2.
-bool dni(std::string_view text) {
-  constexpr std::string_view kLetters = "TRWAGMYFPDXBNJZSQVHLCKE";
-  const auto digits = Digits::alphanumerics(text);
-  if (!digits || digits->size() != 9) return false;
-  const int lead = (*digits)[0];
-  const int x = 'X' - 'A' + 10;
-  if (lead > 9 && (lead < x || lead > x + 2)) return false;
-  long long value = lead > 9 ? lead - x : lead;
-  for (std::size_t i = 1; i < 8; ++i) {
-    if ((*digits)[i] > 9) return false;
-    value = value * 10 + (*digits)[i];
+  if (number.view().substr(0, 8).find_first_not_of(number[0]) == std::string_view::npos) {
+    return false;
   }
-  const int letter = (*digits)[8];
-  return letter > 9 && kLetters[static_cast<std::size_t>(value % 23)] == 'A' + letter - 10;
+  return number[8] ==
+         std::string_view("TRWAGMYFPDXBNJZSQVHLCKE")[static_cast<std::size_t>(value) % 23];
 }
 
-// Decreto ministeriale 23/12/1976: odd places by a table, even ones by value, modulo 26.
-bool codice_fiscale(std::string_view text) {
-  constexpr std::array<int, 26> kOdd = {1,  0,  5, 7, 9, 13, 15, 17, 19, 21, 2,  4,  18,
-                                        20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23};
-  const auto digits = Digits::alphanumerics(text);
-  if (!digits || digits->size() != 16) return false;
+bool codice_fiscale(std::string_view capture) {
+  const Compact code(capture, " -");
+  if (code.size() != 16) return false;
+  // The value of a digit, or of the letter that stands for one; -1 for anything else.
+  const auto digit = [&](std::size_t i) {
+    if (is_digit(code[i])) return code.digit(i);
+    const std::size_t place = std::string_view("LMNPQRSTUV").find(code[i]);
+    return place == std::string_view::npos ? -1 : static_cast<int>(place);
+  };
+  for (const std::size_t i : {0, 1, 2, 3, 4, 5, 8, 11, 15}) {
+    if (!is_letter(code[i])) return false;
+  }
+  for (const std::size_t i : {6, 7, 9, 10, 12, 13, 14}) {
+    if (digit(i) < 0) return false;
+  }
+  if (std::string_view("ABCDEHLMPRST").find(code[8]) == std::string_view::npos) return false;
+  const int day = digit(9) * 10 + digit(10);  // women's days are 40 higher
+  if (day % 40 < 1 || day % 40 > 31 || day > 71) return false;
+  // Characters in the first, third, ... place count by this table, the others by themselves.
+  constexpr int kOdd[26] = {1,  0,  5, 7, 9, 13, 15, 17, 19, 21, 2,  4,  18,
+                            20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23};
   int sum = 0;
   for (std::size_t i = 0; i < 15; ++i) {
-    const int value = (*digits)[i] > 9 ? (*digits)[i] - 10 : (*digits)[i];
-    sum += i % 2 == 0 ? kOdd[static_cast<std::size_t>(value)] : value;
+    const int value = is_digit(code[i]) ? code[i] - '0' : code[i] - 'A';
+    sum += i % 2 == 0 ? kOdd[value] : value;
   }
-  const bool letters = (*digits)[0] > 9 && (*digits)[5] > 9 && (*digits)[8] > 9;
-  return letters && (*digits)[15] == 10 + sum % 26;
+  return code[15] == static_cast<char>('A' + sum % 26);
 }
 
-// INSEE: 97 minus the first thirteen digits modulo 97; Corsica's 2A and 2B count as 19 and 18.
-bool nir(std::string_view text) {
-  const auto digits = Digits::alphanumerics(text);
-  if (!digits || digits->size() != 15 || digits->all_equal()) return false;
-  long long value = 0;
-  for (std::size_t i = 0; i < 13; ++i) {
-    int digit = (*digits)[i];
-    if (i == 6 && (digit == 10 || digit == 11)) {
-      digit = digit == 10 ? 9 : 8;
-      value = value / 10 * 10 + 1;  // 2A is 19, 2B is 18
-    }
-    if (digit > 9) return false;
-    value = value * 10 + digit;
+bool nir(std::string_view capture) {
+  const Compact number(capture, " -.");
+  if (number.size() != 15 || !number.digits(0, 6) || !number.digits(7, 8)) return false;
+  const char sex =
+      number[0];  // 1, 2; 3, 4 while provisional; 7, 8 for foreigners' provisional ones
+  if (std::string_view("123478").find(sex) == std::string_view::npos) return false;
+  const int month = number.value(3, 2);  // 20 and above: the record does not say
+  if (month == 0 || (month > 12 && month < 20) || (month > 42 && month < 50)) return false;
+  // Corsica: 2A counts as 19, 2B as 18.
+  std::array<char, 13> digits{};
+  std::ranges::copy(number.view().substr(0, 13), digits.begin());
+  if (!is_digit(digits[6])) {
+    if (digits[5] != '2' || (digits[6] != 'A' && digits[6] != 'B')) return false;
+    digits[5] = '1';
+    digits[6] = digits[6] == 'A' ? '9' : '8';
   }
-  const int sex = (*digits)[0];
-  const int month = (*digits)[3] * 10 + (*digits)[4];
-  const bool plausible =
-      (sex == 1 || sex == 2 || sex == 3 || sex == 4 || sex == 7 || sex == 8) &&
-      ((month >= 1 && month <= 12) || (month >= 20 && month <= 42) || month >= 50);
-  return plausible && 97 - value % 97 == (*digits)[13] * 10 + (*digits)[14];
+  return number.value(13, 2) == 97 - mod_97({digits.data(), digits.size()});
 }
 
-// Bundeszentralamt fuer Steuern: ISO/IEC 7064 MOD 11,10; one digit of the first ten stands twice or
-// three times.
-bool steuer_id(std::string_view text) {
-  const auto digits = numbers_of(text, 11);
-  if (!digits || (*digits)[0] == 0) return false;
-  std::array<int, 10> counts{};
+bool steuer_id(std::string_view capture) {
+  const Compact number(capture, " -./");
+  if (!number.is_number(11) || number[0] == '0') return false;
+  std::array<int, 10> times{};
   int product = 10;
   for (std::size_t i = 0; i < 10; ++i) {
-    ++counts[static_cast<std::size_t>((*digits)[i])];
-    int sum = ((*digits)[i] + product) % 10;
-    if (sum == 0) sum = 10;
-    product = sum * 2 % 11;
+    ++times[static_cast<std::size_t>(number.digit(i))];
+    const int sum = (number.digit(i) + product) % 10;
+    product = (sum == 0 ? 10 : sum) * 2 % 11;
   }
-  const int most = std::ranges::max(counts);
-  return (most == 2 || most == 3) && (11 - product) % 10 == (*digits)[10];
+  if (std::ranges::count_if(times, [](int n) { return n > 1; }) != 1) return false;
+  if (*std::ranges::max_element(times) > 3) return false;
+  for (std::size_t i = 2; i < 10; ++i) {  // thrice, but not in a row
+    if (number[i] == number[i - 1] && number[i] == number[i - 2]) return false;
+  }
+  return number.digit(10) == (11 - product) % 10;
 }
 
-// Poland, law of 24/09/2010: weights 1, 3, 7, 9; the month carries the century.
-bool pesel(std::string_view text) {
-  const auto digits = numbers_of(text, 11);
-  if (!digits) return false;
-  const int sum = weighted<10>(*digits, {1, 3, 7, 9, 1, 3, 7, 9, 1, 3});
-  return is_date(digits->number(2, 2) % 20, digits->number(4, 2)) &&
-         (10 - sum % 10) % 10 == (*digits)[10];
+bool pesel(std::string_view capture) {
+  const Compact number(capture, " -");
+  if (!number.is_number(11)) return false;
+  constexpr int kWeights[] = {1, 3, 7, 9, 1, 3, 7, 9, 1, 3, 1};
+  if (weighted_sum(number, kWeights) % 10 != 0) return false;
+  constexpr int kCenturies[] = {1900, 2000, 2100, 2200, 1800};  // by 20 added to the month
+  const int month = number.value(2, 2);
+  return is_date(kCenturies[month / 20] + number.value(0, 2), month % 20, number.value(4, 2));
 }
 
-// Netherlands, "elfproef": weights 9 to 2 and -1.
-bool bsn(std::string_view text) {
-  const auto digits = numbers_of(text, 9);
-  return digits && weighted<9>(*digits, {9, 8, 7, 6, 5, 4, 3, 2, -1}) % 11 == 0;
+bool bsn(std::string_view capture) {
+  const Compact number(capture, " -.");
+  if (!number.is_number(9)) return false;
+  constexpr int kWeights[] = {9, 8, 7, 6, 5, 4, 3, 2, -1};
+  return weighted_sum(number, kWeights) % 11 == 0;
 }
 
-// Service Canada: Luhn; no number begins with 0 or 8.
-bool sin_ca(std::string_view text) {
-  const auto digits = numbers_of(text, 9);
-  return digits && (*digits)[0] != 0 && (*digits)[0] != 8 && luhn(text);
+bool sin_ca(std::string_view capture) {
+  const Compact number(capture, " -");
+  return number.is_number(9) && number[0] != '0' && number[0] != '8' && luhn_holds(number.view());
 }
 
-// Australian Taxation Office: weights 1, 4, 3, 7, 5, 8, 6, 9, 10 modulo 11.
-bool tfn_au(std::string_view text) {
-  const auto digits = numbers_of(text, 9);
-  return digits && weighted<9>(*digits, {1, 4, 3, 7, 5, 8, 6, 9, 10}) % 11 == 0;
+bool tfn_au(std::string_view capture) {
+  const Compact number(capture, " -");
+  if (!number.is_number(9)) return false;
+  constexpr int kWeights[] = {1, 4, 3, 7, 5, 8, 6, 9, 10};
+  return weighted_sum(number, kWeights) % 11 == 0;
 }
 
-// Services Australia: weights 1, 3, 7, 9 over eight digits, modulo 10; an issue number follows.
-bool medicare_au(std::string_view text) {
-  const auto digits = Digits::numbers(text);
-  if (!digits || (digits->size() != 10 && digits->size() != 11) || digits->all_equal())
+bool medicare_au(std::string_view capture) {
+  const Compact number(capture, " -/");
+  if (!number.is_number(10) && !number.is_number(11)) return false;
+  if (number[0] < '2' || number[0] > '6' || number[9] == '0') return false;
+  if (number.size() == 11 && number[10] == '0') return false;
+  constexpr int kWeights[] = {1, 3, 7, 9, 1, 3, 7, 9};
+  return weighted_sum(number, kWeights) % 10 == number.digit(8);
+}
+
+bool cn_id(std::string_view capture) {
+  const Compact number(capture, " -");
+  if (number.size() != 18 || !number.digits(0, 17)) return false;
+  const int province = number.value(0, 2);
+  if (province < 11 ||
+      (province > 65 && province != 71 && province != 81 && province != 82 && province != 83)) {
     return false;
-  return (*digits)[0] >= 2 && (*digits)[0] <= 6 &&
-         weighted<8>(*digits, {1, 3, 7, 9, 1, 3, 7, 9}) % 10 == (*digits)[8];
-}
-
-// GB 11643-1999: ISO/IEC 7064 MOD 11-2, with a date of birth inside.
-bool cn_id(std::string_view text) {
-  constexpr std::array<int, 17> kWeights = {7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2};
-  constexpr std::string_view kChecks = "10X98765432";
-  const auto digits = Digits::alphanumerics(text);
-  if (!digits || digits->size() != 18) return false;
-  int sum = 0;
-  for (std::size_t i = 0; i < 17; ++i) {
-    if ((*digits)[i] > 9) return false;
-    sum += (*digits)[i] * kWeights[i];
   }
-  const int year = digits->number(6, 4);
-  const int last = (*digits)[17];
-  const char check = last > 9 ? static_cast<char>('A' + last - 10) : static_cast<char>('0' + last);
-  return year >= 1900 && year < 2100 && is_date(digits->number(10, 2), digits->number(12, 2)) &&
-         kChecks[static_cast<std::size_t>(sum % 11)] == check;
+  const int year = number.value(6, 4);
+  if (year < 1850 || year > 2100 || !is_date(year, number.value(10, 2), number.value(12, 2))) {
+    return false;
+  }
+  constexpr int kWeights[] = {7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2};
+  const auto remainder = static_cast<std::size_t>(weighted_sum(number, kWeights) % 11);
+  return number[17] == std::string_view("10X98765432")[remainder];
 }
 
 }  // namespace tocsin::validate

@@ -1,201 +1,152 @@
 #include "detectors/validate/url.h"
 
-#include <fmt/format.h>
 #include <libpsl.h>
 
 #include <algorithm>
-#include <array>
-#include <charconv>
-#include <utility>
+#include <iterator>
 
-#include "daemon/diagnostics.h"
-#include "daemon/text.h"
+#include "detectors/validate/compact.h"
 
 namespace tocsin::validate {
 namespace {
 
-constexpr std::size_t kSchemeBytesMax = 32;
-constexpr std::size_t kHostBytesMax = 255;
-
-constexpr std::array<std::pair<std::string_view, std::uint16_t>, 12> kPorts = {{
-    {"http", 80},
-    {"https", 443},
-    {"ws", 80},
-    {"wss", 443},
-    {"ftp", 21},
-    {"ssh", 22},
-    {"gopher", 70},
-    {"ldap", 389},
-    {"ldaps", 636},
-    {"tftp", 69},
-    {"dict", 2628},
-    {"telnet", 23},
-}};
-
-bool is_slash(char c) { return c == '/' || c == '\\'; }
-bool is_scheme_character(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' ||
-         c == '-' || c == '.';
-}
-bool ends_url(char c) {
-  return static_cast<unsigned char>(c) <= ' ' || c == '"' || c == '\'' || c == '<' || c == '>' ||
-         c == '`' || c == '|' || c == '{' || c == '}' || c == '^';
+int hex_value(char c) {
+  if (is_digit(c)) return c - '0';
+  const char lower = to_lower(c);
+  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
-bool under(std::string_view host, const std::vector<std::string>& domains) {
-  return std::ranges::any_of(domains, [&](const std::string& domain) {
-    return host == domain || (host.size() > domain.size() && host.ends_with(domain) &&
-                              host[host.size() - domain.size() - 1] == '.');
-  });
+// WHATWG's forbidden domain code points, and controls.
+bool is_forbidden_in_host(char c) {
+  return static_cast<unsigned char>(c) <= ' ' || c == 0x7f ||
+         std::string_view("#/<>?@[\\]^|%\"`{}").find(c) != std::string_view::npos;
 }
 
-void split_authority(std::string_view authority, Url& url) {
-  if (const std::size_t at = authority.rfind('@'); at != std::string_view::npos) {
-    url.userinfo = authority.substr(0, at);
-    authority.remove_prefix(at + 1);
+// libpsl wants a C string; a host fits, as Url keeps to kHostBytesMax.
+struct HostString {
+  std::array<char, kHostBytesMax + 1> text{};
+  explicit HostString(std::string_view host) {
+    std::ranges::copy(host.substr(0, kHostBytesMax), text.begin());
   }
-  std::string_view port;
-  if (authority.starts_with('[')) {
-    const std::size_t close = authority.find(']');
-    url.host = authority.substr(1, close == std::string_view::npos ? close : close - 1);
-    if (close != std::string_view::npos && authority.substr(close + 1).starts_with(':')) {
-      port = authority.substr(close + 2);
-    }
-  } else {
-    const std::size_t colon = authority.rfind(':');
-    url.host = authority.substr(0, colon);
-    if (colon != std::string_view::npos) port = authority.substr(colon + 1);
-  }
-  while (url.host.ends_with('.')) url.host.remove_suffix(1);
-  std::uint16_t number = 0;
-  const char* const end = port.data() + port.size();
-  const auto [stop, error] = std::from_chars(port.data(), end, number);
-  if (!port.empty() && error == std::errc{} && stop == end) {
-    url.port = number;
-    return;
-  }
-  const std::string scheme = ascii_lower(url.scheme);
-  const auto* known =
-      std::ranges::find(kPorts, scheme, &std::pair<std::string_view, std::uint16_t>::first);
-  if (known != kPorts.end()) url.port = known->second;
+};
+
+constexpr std::string_view kReservedNames[] = {"test",  "example",  "invalid", "localhost",
+                                               "local", "internal", "onion"};
+
+bool one_is(const std::vector<std::string>& words, std::string_view value) {
+  return std::ranges::find(words, value) != words.end();
+}
+
+bool one_holds(const std::vector<std::string>& domains, std::string_view host) {
+  return std::ranges::any_of(domains, [&](const std::string& d) { return is_within(host, d); });
 }
 
 }  // namespace
 
-std::optional<Url> next_url(std::string_view text, std::size_t from) {
-  for (std::size_t at = from; at + 2 < text.size(); ++at) {
-    at = text.find_first_of("/\\", at);
-    if (at == std::string_view::npos || at + 2 >= text.size()) return std::nullopt;
-    if (!is_slash(text[at + 1])) continue;
-    std::size_t host = at + 2;
-    while (host < text.size() && is_slash(text[host])) ++host;
-    Url url;
-    url.begin = at;
-    if (at > from && text[at - 1] == ':') {
-      std::size_t scheme = at - 1;
-      while (scheme > from && at - 1 - scheme < kSchemeBytesMax &&
-             is_scheme_character(text[scheme - 1])) {
-        --scheme;
-      }
-      url.scheme = text.substr(scheme, at - 1 - scheme);
-      url.begin = scheme;
-    }
-    std::size_t authority_end = host;
-    while (authority_end < text.size() && !ends_url(text[authority_end]) &&
-           !is_slash(text[authority_end]) && text[authority_end] != '?' &&
-           text[authority_end] != '#') {
-      ++authority_end;
-    }
-    split_authority(text.substr(host, authority_end - host), url);
-    url.end = authority_end;
-    while (url.end < text.size() && !ends_url(text[url.end])) ++url.end;
-    url.path = text.substr(authority_end, url.end - authority_end);
-    // "file:///etc/passwd" has a scheme and no host; "//" alone is a comment.
-    const bool file = !url.scheme.empty() && host > at + 2;
-    if (file && ascii_lower(url.scheme) == "file") {
-      url.host = {};
-      url.path = text.substr(at + 2, url.end - at - 2);
-      return url;
-    }
-    if (!url.host.empty() && url.host.size() <= kHostBytesMax) return url;
-    at = std::max(at, authority_end) - 1;
-  }
-  return std::nullopt;
+bool Url::set_scheme(std::string_view written) {
+  if (written.size() > scheme_.size()) return false;
+  std::ranges::transform(written, scheme_.begin(), to_lower);
+  scheme_size_ = static_cast<std::uint8_t>(written.size());
+  return true;
 }
 
-std::string registrable_domain(std::string_view host) {
-  const std::string lowered = ascii_lower(host);
-  if (lowered.find('.') == std::string::npos || parse_address(lowered)) return {};
-  const psl_ctx_t* suffixes = psl_builtin();
-  if (suffixes != nullptr) {
-    const char* domain = psl_registrable_domain(suffixes, lowered.c_str());
-    if (domain != nullptr) return domain;
-  }
-  const std::size_t last = lowered.rfind('.');
-  const std::size_t before = last == 0 ? std::string::npos : lowered.rfind('.', last - 1);
-  return before == std::string::npos ? lowered : lowered.substr(before + 1);
-}
-
-std::expected<void, std::string> UrlCondition::add_port(std::string_view text) {
-  std::uint16_t port = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, port);
-  if (error != std::errc{} || stop != end || port == 0) {
-    return std::unexpected("a port is a number from 1 to 65535");
-  }
-  ports.push_back(port);
-  return {};
-}
-
-std::expected<void, std::string> UrlCondition::add_address(std::string_view text) {
-  if (text == "disguised") {
-    disguised = true;
-    return {};
-  }
-  if (const auto named = address_class_named(text)) {
-    addresses |= *named;
-    return {};
-  }
-  if (const auto network = Network::parse(text)) {
-    networks.push_back(*network);
-    return {};
-  }
-  return std::unexpected(
-      fmt::format("{}, disguised, or a network such as 10.0.0.0/8", one_of(address_class_names())));
-}
-
-bool UrlCondition::holds(const Url& url) const {
-  const std::string host = ascii_lower(url.host);
-  const auto lists = [](const std::vector<std::string>& list, const std::string& value) {
-    return list.empty() || std::ranges::find(list, value) != list.end();
-  };
-  if (!lists(schemes, ascii_lower(url.scheme)) || !lists(hosts, host)) return false;
-  if (!domains.empty() && !under(host, domains)) return false;
-  if (!not_domains.empty() && under(host, not_domains)) return false;
-  if (!ports.empty() && (!url.port || std::ranges::find(ports, *url.port) == ports.end())) {
-    return false;
-  }
-  if (addresses == 0 && networks.empty() && !disguised) return true;
-  if ((addresses & kMetadata) != 0 && is_metadata_host(host)) return true;
-  if ((addresses & kLoopback) != 0 && (host == "localhost" || host.ends_with(".localhost"))) {
+bool Url::set_host(std::string_view written) {
+  if (written.starts_with('[')) {
+    // Kept as written but for case: address_of_host() reads it.
+    if (written.size() > 80 || !written.ends_with(']')) return false;
+    written = written.substr(1, written.size() - 2);
+    if (!parse_address(written, Notation::kHost)) return false;
+    std::ranges::transform(written, host_.begin(), to_lower);
+    host_size_ = static_cast<std::uint8_t>(written.size());
     return true;
   }
-  const auto address = parse_address(host);
-  if (!address) return false;
-  return (classes_of(*address) & addresses) != 0 || (disguised && !plainly_written(host)) ||
-         std::ranges::any_of(networks,
-                             [&](const Network& network) { return network.contains(*address); });
+  std::array<char, kHostBytesMax> host{};
+  std::size_t size = 0;
+  for (std::size_t i = 0; i < written.size(); ++i) {
+    char c = written[i];
+    if (c == '%') {
+      const int high = i + 2 < written.size() ? hex_value(written[i + 1]) : -1;
+      const int low = high < 0 ? -1 : hex_value(written[i + 2]);
+      if (low < 0) return false;
+      c = static_cast<char>(high * 16 + low);
+      i += 2;
+    }
+    if (is_forbidden_in_host(c) || size == host.size()) return false;
+    host[size++] = to_lower(c);
+  }
+  while (size > 0 && host[size - 1] == '.') --size;
+  if (size == 0) return false;
+  host_ = host;
+  host_size_ = static_cast<std::uint8_t>(size);
+  return true;
 }
 
-std::optional<Url> UrlCondition::find(std::string_view text) const {
-  std::size_t from = 0;
-  for (std::size_t count = 0; count < kUrlsMax; ++count) {
-    const auto url = next_url(text, from);
-    if (!url) return std::nullopt;
-    if (holds(*url)) return url;
-    from = url->end;
+bool has_public_suffix(std::string_view host) {
+  const std::string_view label = host.substr(host.rfind('.') + 1);  // all of it without a dot
+  if (label.empty() || host.size() > kHostBytesMax) return false;
+  if (std::ranges::find(kReservedNames, label) != std::end(kReservedNames)) return true;
+  if (std::ranges::all_of(label, is_digit)) return false;
+  const psl_ctx_t* const list = psl_builtin();
+  return list != nullptr && psl_is_public_suffix2(list, HostString(label).text.data(),
+                                                  PSL_TYPE_ICANN | PSL_TYPE_NO_STAR_RULE) == 1;
+}
+
+std::string_view registrable_domain(std::string_view host) {
+  if (host.empty() || host.size() > kHostBytesMax || address_of_host(host)) return {};
+  const HostString text(host);
+  const psl_ctx_t* const list = psl_builtin();
+  if (list != nullptr) {
+    // Into `text`, so its distance from there is the one in `host`.
+    const char* const domain = psl_registrable_domain(list, text.text.data());
+    if (domain == nullptr) return {};
+    return host.substr(static_cast<std::size_t>(domain - text.text.data()));
   }
-  return std::nullopt;
+  const std::size_t last = host.rfind('.');
+  if (last == std::string_view::npos || last == 0) return {};
+  return host.substr(host.rfind('.', last - 1) + 1);
+}
+
+bool is_within(std::string_view host, std::string_view domain) {
+  return host.ends_with(domain) && !domain.empty() &&
+         (host.size() == domain.size() || host[host.size() - domain.size() - 1] == '.');
+}
+
+std::optional<Address> address_in(std::string_view value) {
+  constexpr std::string_view kSpaces = " \t\r\n";
+  value.remove_prefix(std::min(value.find_first_not_of(kSpaces), value.size()));
+  value = value.substr(0, value.find_last_not_of(kSpaces) + 1);
+  if (value.size() > kUrlBytesMax) return std::nullopt;
+  if (const auto address = parse_address(value, Notation::kWritten)) return address;
+  const std::size_t colon = value.rfind(':');
+  if (colon != std::string_view::npos && colon + 1 < value.size() && value.size() - colon <= 6 &&
+      std::ranges::all_of(value.substr(colon + 1), is_digit)) {
+    const std::string_view host = value.substr(0, colon);
+    const bool one_colon = host.find(':') == std::string_view::npos || host.starts_with('[');
+    const auto address = one_colon ? parse_address(host, Notation::kWritten) : std::nullopt;
+    if (address) return address;
+  }
+  UrlFinder finder(value, 1);
+  const std::optional<Url> url = finder.next();
+  if (!url || url->text.data() != value.data()) return std::nullopt;
+  return address_of_host(url->host());
+}
+
+bool UrlCondition::matches(const Url& url) const {
+  const std::string_view name = url.host();
+  if (!scheme.empty() && !one_is(scheme, url.scheme())) return false;
+  if (!host.empty() && !one_is(host, name)) return false;
+  if (!domain.empty() && !one_holds(domain, name)) return false;
+  if (!not_domain.empty() && (name.empty() || one_holds(not_domain, name))) return false;
+  if (!port.empty() && std::ranges::find(port, url.port) == port.end()) return false;
+  return !address || address->contains_host(name);
+}
+
+bool UrlCondition::matches_any(std::string_view text) const {
+  UrlFinder finder(text);
+  while (const std::optional<Url> url = finder.next()) {
+    if (matches(*url)) return true;
+  }
+  return false;
 }
 
 }  // namespace tocsin::validate

@@ -4,147 +4,133 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <cmath>
+#include <cstddef>
+#include <iterator>
 #include <utility>
 
 #include "daemon/diagnostics.h"
-#include "detectors/validate/checks.h"
+#include "detectors/validate/checksums.h"
+#include "detectors/validate/national_ids.h"
+#include "detectors/validate/text.h"
+#include "detectors/validate/tokens.h"
 
 namespace tocsin::validate {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Validator::Check>, 28> kChecks = {{
-    {"luhn", &luhn},
-    {"card", &card},
-    {"iban", &iban},
-    {"aba_routing", &aba_routing},
-    {"imei", &imei},
-    {"vin", &vin},
-    {"us_ssn", &us_ssn},
-    {"nhs", &nhs},
-    {"nino_uk", &nino_uk},
-    {"aadhaar", &aadhaar},
-    {"cpf", &cpf},
-    {"cnpj", &cnpj},
-    {"dni", &dni},
-    {"codice_fiscale", &codice_fiscale},
-    {"nir", &nir},
-    {"steuer_id", &steuer_id},
-    {"pesel", &pesel},
-    {"bsn", &bsn},
-    {"sin_ca", &sin_ca},
-    {"tfn_au", &tfn_au},
-    {"medicare_au", &medicare_au},
-    {"cn_id", &cn_id},
-    {"github_checksum", &github_checksum},
-    {"npm_checksum", &npm_checksum},
-    {"jwt", &jwt},
-    {"base64", &base64},
-    {"btc_address", &btc_address},
-    {"not_placeholder", &not_placeholder},
-}};
-constexpr std::array<std::string_view, 4> kClassNames = {"lower", "upper", "digit", "symbol"};
+struct Entry {
+  std::string_view name;
+  bool (*test)(std::string_view);  // null: takes an argument
+};
+// Alphabetical.
+constexpr Entry kEntries[] = {
+    {"aadhaar", aadhaar},
+    {"aba_routing", aba_routing},
+    {"address", nullptr},
+    {"base58check", base58check},
+    {"base64", base64},
+    {"bech32", bech32},
+    {"bsn", bsn},
+    {"btc_address", btc_address},
+    {"card", card},
+    {"charset", nullptr},
+    {"cn_id", cn_id},
+    {"cnpj", cnpj},
+    {"codice_fiscale", codice_fiscale},
+    {"cpf", cpf},
+    {"dni", dni},
+    {"entropy", nullptr},
+    {"github_checksum", github_checksum},
+    {"grafana_checksum", grafana_checksum},
+    {"iban", iban},
+    {"imei", imei},
+    {"jwt", jwt},
+    {"luhn", luhn},
+    {"medicare_au", medicare_au},
+    {"nhs", nhs},
+    {"nino_uk", nino_uk},
+    {"nir", nir},
+    {"not_placeholder", not_placeholder},
+    {"npm_checksum", npm_checksum},
+    {"pesel", pesel},
+    {"sin_ca", sin_ca},
+    {"steuer_id", steuer_id},
+    {"tfn_au", tfn_au},
+    {"us_ssn", us_ssn},
+    {"vin", vin},
+};
 
 constexpr auto kNames = [] {
-  std::array<std::string_view, kChecks.size() + 3> names{};
-  for (std::size_t i = 0; i < kChecks.size(); ++i) names[i] = kChecks[i].first;
-  names[kChecks.size()] = "entropy";
-  names[kChecks.size() + 1] = "charset";
-  names[kChecks.size() + 2] = "address";
-  return names;
+  std::array<std::string_view, std::size(kEntries)> out;
+  std::ranges::transform(kEntries, out.begin(), &Entry::name);
+  return out;
 }();
 
-unsigned class_of(char c) {
-  if (c >= 'a' && c <= 'z') return 1;
-  if (c >= 'A' && c <= 'Z') return 2;
-  return c >= '0' && c <= '9' ? 4 : 8;
+constexpr std::string_view kSetNames[] = {"lower", "upper", "digit", "symbol"};  // bits 0 to 3
+
+std::expected<std::uint8_t, std::string> parse_sets(const std::vector<std::string>& words) {
+  unsigned sets = 0;
+  for (const std::string& word : words) {
+    const auto* const found = std::ranges::find(kSetNames, word);
+    if (found == std::end(kSetNames)) {
+      return std::unexpected(
+          fmt::format("`{}` is no character set; write {}", word, one_of(kSetNames)));
+    }
+    sets |= 1U << (found - std::begin(kSetNames));
+  }
+  if (sets == 0) return std::unexpected("the list of character sets is empty");
+  return static_cast<std::uint8_t>(sets);
 }
 
 }  // namespace
 
-std::span<const std::string_view> names() { return kNames; }
-
-double entropy(std::string_view text) {
-  if (text.empty()) return 0;
-  std::array<unsigned, 256> counts{};
-  for (const char c : text) ++counts[static_cast<unsigned char>(c)];
-  double bits = 0;
-  for (const unsigned count : counts) {
-    if (count == 0) continue;
-    const double share = static_cast<double>(count) / static_cast<double>(text.size());
-    bits -= share * std::log2(share);
-  }
-  return bits;
-}
-
 bool Validator::operator()(std::string_view capture) const {
-  switch (kind_) {
-    case Kind::kCheck: return check_(capture);
-    case Kind::kEntropy: return entropy(capture) >= bits_;
-    case Kind::kCharset: {
-      unsigned seen = 0;
-      for (const char c : capture) seen |= class_of(c);
-      return (seen & classes_) == classes_;
-    }
-    case Kind::kAddress: {
-      const auto address = address_in(capture);
-      return address && (classes_of(*address) & addresses_) != 0;
-    }
-  }
-  return false;
+  if (test_ != nullptr) return test_(capture);
+  if (addresses_) return addresses_->contains_host(capture);
+  if (sets_ != 0) return (character_sets(capture) & sets_) == sets_;
+  return entropy(capture) >= bits_;
 }
 
 std::expected<Validator, std::string> make(std::string_view name, const Argument& argument) {
-  Validator made;
-  const auto* check =
-      std::ranges::find(kChecks, name, &std::pair<std::string_view, Validator::Check>::first);
-  if (check != kChecks.end()) {
-    if (!argument.words.empty())
-      return std::unexpected(fmt::format("`{}` takes no argument", name));
-    made.check_ = check->second;
-    return made;
+  const auto* const entry = std::ranges::find(kEntries, name, &Entry::name);
+  if (entry == std::end(kEntries)) {
+    const std::string_view near = nearest(name, kNames);
+    return std::unexpected(
+        near.empty() ? fmt::format("there is no validator `{}`; there are {}", name, one_of(kNames))
+                     : fmt::format("there is no validator `{}`; did you mean `{}`?", name, near));
   }
+  Validator out;
+  out.name_ = entry->name;
+  out.test_ = entry->test;
+  if (entry->test != nullptr) {
+    if (std::holds_alternative<std::monostate>(argument)) return out;
+    return std::unexpected(fmt::format("`{}` takes no argument; write it by itself", name));
+  }
+  const auto* const words = std::get_if<std::vector<std::string>>(&argument);
   if (name == "entropy") {
-    made.kind_ = Validator::Kind::kEntropy;
-    const std::string text = argument.words.size() == 1 ? argument.words[0] : "";
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), made.bits_);
-    if (error != std::errc{} || end != text.data() + text.size() || made.bits_ <= 0 ||
-        made.bits_ > 8) {
+    const auto* const bits = std::get_if<double>(&argument);
+    if (bits == nullptr || !(*bits > 0 && *bits <= 8)) {
       return std::unexpected(
-          "`entropy` takes bits a character, above 0 and up to 8: {entropy: 3.5}");
+          "`entropy` takes bits a character, above 0 and at most 8: {entropy: 3.5}");
     }
-    return made;
+    out.bits_ = *bits;
+  } else if (name == "charset") {
+    if (words == nullptr) {
+      return std::unexpected("`charset` takes a list: {charset: [lower, upper, digit]}");
+    }
+    const std::expected<std::uint8_t, std::string> sets = parse_sets(*words);
+    if (!sets) return std::unexpected(sets.error());
+    out.sets_ = *sets;
+  } else {
+    if (words == nullptr) {
+      return std::unexpected("`address` takes a list: {address: [private, 203.0.113.0/24]}");
+    }
+    std::expected<AddressSet, std::string> set = AddressSet::parse(*words);
+    if (!set) return std::unexpected(set.error());
+    out.addresses_ = std::make_shared<const AddressSet>(std::move(*set));
   }
-  if (name == "charset") {
-    made.kind_ = Validator::Kind::kCharset;
-    for (const std::string& word : argument.words) {
-      const auto* found = std::ranges::find(kClassNames, word);
-      if (found == kClassNames.end()) {
-        return std::unexpected(fmt::format("`{}` is none of {}", word, one_of(kClassNames)));
-      }
-      made.classes_ |= 1U << static_cast<unsigned>(found - kClassNames.begin());
-    }
-    if (made.classes_ == 0)
-      return std::unexpected("`charset` takes a list: {charset: [upper, digit]}");
-    return made;
-  }
-  if (name == "address") {
-    made.kind_ = Validator::Kind::kAddress;
-    for (const std::string& word : argument.words) {
-      const auto bit = address_class_named(word);
-      if (!bit) {
-        return std::unexpected(
-            fmt::format("`{}` is none of {}", word, one_of(address_class_names())));
-      }
-      made.addresses_ |= *bit;
-    }
-    if (made.addresses_ == 0) {
-      return std::unexpected("`address` takes a list: {address: [private, loopback]}");
-    }
-    return made;
-  }
-  return std::unexpected(fmt::format("`{}` is not a validator", name));
+  return out;
 }
+
+std::span<const std::string_view> names() { return kNames; }
 
 }  // namespace tocsin::validate
