@@ -65,8 +65,7 @@ class RuleReader {
     read_tags(reader_, rule_.info.tags, diagnostics_);
     read_message();
     const bool sound = read_where();
-    // An example of a rule that is wrong anyway says nothing.
-    if (sound && diagnostics_.errors() == errors_before) read_examples();
+    if (sound) read_examples();
     reader_.node("match");
     reader_.node("no_match");
     reader_.finish();
@@ -180,14 +179,14 @@ class RuleReader {
     auto condition = conditions.read(*reader_.node("where"));
     if (!condition) return false;
     rule_.where = std::move(*condition);
-    check_fields();
-    return true;
+    return check_fields();
   }
 
   // An event type that fills none of the fields asked for could not match.
-  void check_fields() {
+  bool check_fields() {
     std::vector<const FieldSelector*> fields;
     rule_.where.collect_fields(fields);
+    bool sound = true;
     for (const EventType type : rule_.on) {
       const bool filled = std::ranges::any_of(fields, [&](const FieldSelector* field) {
         return !field->context() && field->filled_by(type);
@@ -195,11 +194,13 @@ class RuleReader {
       const bool context_only = std::ranges::all_of(
           fields, [](const FieldSelector* field) { return field->context().has_value(); });
       if (filled || context_only) continue;
+      sound = false;
       yaml::error_at(
           *reader_.node("on"),
           fmt::format("no field that `where` names is ever there in a {} event", name_of(type)),
           "change `on` or `where`", diagnostics_);
     }
+    return sound;
   }
 
   void read_examples() {

@@ -226,7 +226,8 @@ class CliTest(unittest.TestCase):
         records, good = [b"", b"  "], 0
         for group in self.MALFORMED.values():
             for bad in group:
-                records += [json.dumps(event(session_id=f"s{good}")).encode(), bad, json.dumps(VIOLATION).encode()]
+                violation = {**VIOLATION, "session_id": f"v{good}"}  # repeats within a session would be folded
+                records += [json.dumps(event(session_id=f"s{good}")).encode(), bad, json.dumps(violation).encode()]
                 good += 2
         findings, said = self.replay("--metrics", metrics, stdin=lines(*records))
         samples = harness.Samples.parse(metrics.read_text())
@@ -488,7 +489,7 @@ rules:
 
     def test_demo(self):
         process = self.demo()
-        address = wait_until(lambda: re.search(r"http://[\w.]+:(\d+)/metrics", self.printed()), 10, "the address")
+        address = wait_until(lambda: re.search(r"http://[\w.]+:(\d+)/metrics", self.printed()), 60, "the address")
         port = int(address[1])
         self.assertGreater(port, 0)
         # The secret comes 4 s after the start, the destructive command 10 s later.

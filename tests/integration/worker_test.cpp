@@ -161,9 +161,10 @@ TEST_CASE("worker: reading pauses when too many findings wait, and goes on after
   constexpr int kRecords = static_cast<int>(Worker::kOutstandingMax) + 5000;
   std::vector<std::string> records;
   for (int i = 0; i < kRecords; ++i) {
-    // Many systems, so that the findings spread over their topic's partitions, which are small.
-    records.push_back(output_json("forbidden", fmt::format("s{}", i % 100), "08:00:00",
-                                  fmt::format("bot{}", i % 64)));
+    // A session each, since repeats within one are folded.  Many systems, so that the findings
+    // spread over their topic's partitions, which are small.
+    records.push_back(
+        output_json("forbidden", fmt::format("s{}", i), "08:00:00", fmt::format("bot{}", i % 64)));
   }
   cluster.produce(std::span(records).first(kRecords / 2), 0);
   cluster.produce(std::span(records).subspan(kRecords / 2), 1);
