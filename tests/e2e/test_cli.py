@@ -406,7 +406,7 @@ rules:
 """
     # line:column, what the message and the help must contain
     MISTAKES_AT = [("1:1", "ruls", "rules"), ("5:15", "urgent", "critical"), ("6:15", "shel_command", "shell_command"),
-                   ("7:9", "tool_cal", "tool_call"), ("8:33", "(", "RE2"), ("10:9", "Bad Id", "dot"),
+                   ("7:10", "tool_cal", "tool_call"), ("8:33", "(", "RE2"), ("10:9", "Bad Id", "dot"),
                    ("16:13", "match", "example"), ("17:16", "no_match", "example"), ("18:5", "title", ""),
                    ("22:20", "txt", "text")]
 
