@@ -1,13 +1,16 @@
 // What it costs, as named figures of one run on one thread: `./dev bench` writes build/bench.json.
 //
 // This machine may be shared and noisy: compare figures of one run with each other (the ratios do),
-// not with those of another day.  Each stage is measured by running it alone over the same events,
-// the best of several rounds counts.
+// not with those of another day.  Each stage is measured by running it alone over the same events;
+// the thread's own CPU time counts, of the best of several rounds.  For instructions, which no
+// neighbour disturbs, run one stage under callgrind:
+//   valgrind --tool=callgrind tocsin_bench --events FILE --stage decode --passes 2
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 #include <fstream>
 #include <functional>
 #include <iostream>
@@ -26,12 +29,25 @@
 namespace tocsin {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+// CPU time of this thread.
+struct Clock {
+  using duration = std::chrono::nanoseconds;
+  using time_point = std::chrono::time_point<Clock, duration>;
+  static time_point now() {
+    timespec now{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return time_point(std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec));
+  }
+};
 
 struct Options {
   std::string json;
   std::string events;
-  double seconds = 1.0;  // a round
+  std::string packs;      // instead of the shipped ones
+  std::size_t limit = 0;  // of events, the first of the file; 0: all
+  std::string stage;      // run this one alone, without measuring
+  int passes = 1;         // of `stage`
+  double seconds = 1.0;   // a round
   int rounds = 3;
 };
 
@@ -59,25 +75,6 @@ std::vector<std::string> file_events(const std::string& path) {
     events.emplace_back(line);
   }
   return events;
-}
-
-// Nanoseconds an event: the best round.
-double measure(const Options& options, std::size_t events, const std::function<void()>& pass) {
-  pass();  // warms caches and lazily built automata
-  double best = 0;
-  for (int round = 0; round < options.rounds; ++round) {
-    const auto start = Clock::now();
-    std::size_t passes = 0;
-    std::chrono::duration<double> took{};
-    do {
-      pass();
-      ++passes;
-      took = Clock::now() - start;
-    } while (took.count() < options.seconds);
-    const double each = took.count() * 1e9 / static_cast<double>(passes * events);
-    best = round == 0 ? each : std::min(best, each);
-  }
-  return best;
 }
 
 class Silent final : public Reporter, public PipelineOutput {
@@ -110,37 +107,45 @@ class Bench {
     add("events", events, "events");
     add("event_bytes_mean", static_cast<double>(bytes_) / events, "bytes");
     add("rules", static_cast<double>(policy_->rules().rules().size()), "rules");
-    const double decode =
-        measure(options_, events_.size(), [&] { decode_all([](const Event&) {}); });
+    const double decode = measure([&] { decode_all([](const Event&) {}); });
     add("decode_ns_per_event", decode, "ns");
     add("decode_mb_per_second", static_cast<double>(bytes_) / events / decode * 1e3, "MB/s");
-    RuleSet::Scratch scratch;
-    Silent silent;
-    const double rules =
-        measure(options_, events_.size(),
-                [&] {
-                  decode_all([&](const Event& event) {
-                    policy_->rules().evaluate(event, EventContext{}, scratch, silent);
-                  });
-                }) -
-        decode;
-    add("rules_ns_per_event", rules, "ns");
+    const auto add_stage = [&](const std::string& name, const std::function<void()>& pass) {
+      const double alone = std::max(0.0, measure(pass) - decode);
+      add(fmt::format("{}_ns_per_event", name), alone, "ns");
+      return alone;
+    };
+    const double rules = add_stage("rules", [&] { evaluate_rules(); });
+    add_stage("sessions", [&] { touch_sessions(); });
     for (const Policy::LoadedDetector& loaded : policy_->detectors()) {
-      const double with = measure(options_, events_.size(), [&] {
-        const auto state = loaded.detector->new_state();
-        decode_all([&](const Event& event) {
-          loaded.detector->on_event(event, EventContext{}, *state, silent);
-        });
-      });
-      add(fmt::format("detector_{}_ns_per_event", loaded.spec->id), std::max(0.0, with - decode),
-          "ns");
+      add_stage(fmt::format("detector_{}", loaded.spec->id), [&] { run_detector(loaded); });
     }
-    const double pipeline = measure_pipeline();
+    start_pipeline();
+    const double pipeline = measure([&] { run_pipeline(); });
     add("pipeline_ns_per_event", pipeline, "ns");
     add("pipeline_events_per_second", 1e9 / pipeline, "events/s");
     add("pipeline_share_decode", decode / pipeline, "ratio");
     add("pipeline_share_rules", rules / pipeline, "ratio");
     return figures_;
+  }
+
+  // Runs one stage, for a profiler to watch; false when there is none of that name.
+  bool run_alone(std::string_view stage, int passes) {
+    if (stage == "pipeline") start_pipeline();
+    for (int i = 0; i < passes; ++i) {
+      if (stage == "decode") {
+        decode_all([](const Event&) {});
+      } else if (stage == "rules") {
+        evaluate_rules();
+      } else if (stage == "sessions") {
+        touch_sessions();
+      } else if (stage == "pipeline") {
+        run_pipeline();
+      } else {
+        return false;
+      }
+    }
+    return true;
   }
 
  private:
@@ -158,26 +163,65 @@ class Bench {
     }
   }
 
-  double measure_pipeline() {
-    metrics::Registry registry;
-    const PolicySnapshot snapshot{
-        .policy = policy_, .metrics = std::make_shared<const PolicyMetrics>(registry, *policy_)};
-    Pipeline pipeline(snapshot, {.decode = {}, .sessions = {}, .now = {}, .topic_label = "bench"},
-                      std::make_shared<const Redactor>(Redactor::random_key()), registry);
-    Silent silent;
-    std::vector<Record> batch;
-    return measure(options_, events_.size(), [&] {
-      for (std::size_t begin = 0; begin < events_.size(); begin += 500) {
-        batch.clear();
-        for (std::size_t i = begin; i < std::min(begin + 500, events_.size()); ++i) {
-          batch.push_back(
-              {.payload = events_[i],
-               .source = {
-                   .topic = "bench", .partition = 0, .offset = static_cast<std::int64_t>(i)}});
-        }
-        pipeline.run(batch, silent);
-      }
+  void evaluate_rules() {
+    decode_all([&](const Event& event) {
+      policy_->rules().evaluate(event, EventContext{}, rule_scratch_, silent_);
     });
+  }
+
+  void touch_sessions() {
+    SessionTable sessions(SessionLimits{}.idle);
+    decode_all([&](const Event& event) {
+      if (event.session_id.empty()) return;
+      sessions.update_bytes(sessions.touch(event, event.source.offset));
+    });
+  }
+
+  void run_detector(const Policy::LoadedDetector& loaded) {
+    const auto state = loaded.detector->new_state();
+    decode_all([&](const Event& event) {
+      loaded.detector->on_event(event, EventContext{}, *state, silent_);
+    });
+  }
+
+  void start_pipeline() {
+    pipeline_ = std::make_unique<Pipeline>(
+        PolicySnapshot{.policy = policy_,
+                       .metrics = std::make_shared<const PolicyMetrics>(registry_, *policy_)},
+        PipelineOptions{.decode = {}, .sessions = {}, .now = {}, .topic_label = "bench"},
+        std::make_shared<const Redactor>(Redactor::random_key()), registry_);
+  }
+
+  void run_pipeline() {
+    constexpr std::size_t kBatch = 500;
+    for (std::size_t begin = 0; begin < events_.size(); begin += kBatch) {
+      batch_.clear();
+      for (std::size_t i = begin; i < std::min(begin + kBatch, events_.size()); ++i) {
+        batch_.push_back(
+            {.payload = events_[i],
+             .source = {.topic = "bench", .partition = 0, .offset = static_cast<std::int64_t>(i)}});
+      }
+      pipeline_->run(batch_, silent_);
+    }
+  }
+
+  // Nanoseconds an event: the best round.
+  double measure(const std::function<void()>& pass) {
+    pass();  // warms caches and lazily built automata
+    double best = 0;
+    for (int round = 0; round < options_.rounds; ++round) {
+      const auto start = Clock::now();
+      std::size_t passes = 0;
+      std::chrono::duration<double> took{};
+      do {
+        pass();
+        ++passes;
+        took = Clock::now() - start;
+      } while (took.count() < options_.seconds);
+      const double each = took.count() * 1e9 / static_cast<double>(passes * events_.size());
+      best = round == 0 ? each : std::min(best, each);
+    }
+    return best;
   }
 
   Options options_;
@@ -185,20 +229,33 @@ class Bench {
   std::shared_ptr<const Policy> policy_;
   std::size_t bytes_ = 0;
   NativeDecoder decoder_;
+  RuleSet::Scratch rule_scratch_;
+  Silent silent_;
+  metrics::Registry registry_;
+  std::unique_ptr<Pipeline> pipeline_;
+  std::vector<Record> batch_;
   std::vector<Figure> figures_;
 };
 
 int run(const Options& options) {
   Diagnostics diagnostics;
   const std::filesystem::path rules = shipped_rules();
-  const auto policy =
-      Policy::load({.packs = {rules / "packs"}, .systems = {rules / "systems"}}, diagnostics);
+  const std::filesystem::path packs =
+      options.packs.empty() ? rules / "packs" : std::filesystem::path(options.packs);
+  const auto policy = Policy::load({.packs = {packs}, .systems = {rules / "systems"}}, diagnostics);
   if (policy == nullptr) {
     print(std::cerr, diagnostics, false);
     return 2;
   }
-  Bench bench(options, options.events.empty() ? demo_events() : file_events(options.events),
-              policy);
+  std::vector<std::string> events =
+      options.events.empty() ? demo_events() : file_events(options.events);
+  if (options.limit > 0 && options.limit < events.size()) events.resize(options.limit);
+  Bench bench(options, std::move(events), policy);
+  if (!options.stage.empty()) {
+    if (bench.run_alone(options.stage, options.passes)) return 0;
+    std::cerr << "tocsin_bench: no stage `" << options.stage << "`\n";
+    return 2;
+  }
   nlohmann::ordered_json json;
   for (const Figure& figure : bench.run()) {
     std::cout << fmt::format("{:<40} {:>14.4g} {}\n", figure.name, figure.value, figure.unit);
@@ -219,6 +276,11 @@ int main(int argc, char** argv) {
   CLI::App app{"Measures each stage alone and the whole pipeline, on one thread."};
   app.add_option("--json", options.json, "Write the figures here");
   app.add_option("--events", options.events, "Recorded events to measure on, gzip or not");
+  app.add_option("--packs", options.packs, "Rules to measure with, instead of the shipped ones");
+  app.add_option("--limit", options.limit, "Take the first so many events only");
+  app.add_option("--stage", options.stage,
+                 "Run one stage, without measuring: decode, rules, sessions, pipeline");
+  app.add_option("--passes", options.passes, "How often")->capture_default_str();
   app.add_option("--seconds", options.seconds, "Length of a round")->capture_default_str();
   app.add_option("--rounds", options.rounds, "Rounds; the best counts")->capture_default_str();
   CLI11_PARSE(app, argc, argv);

@@ -149,8 +149,11 @@ void Pipeline::make_states(Session& session) const {
 
 void Pipeline::run(std::span<const Record> batch, PipelineOutput& output) {
   for (const Record& record : batch) {
-    process(record, partition_of(record.source), output);
-    keep_within_memory();
+    Partition& partition = partition_of(record.source);
+    const std::size_t before = partition.sessions.bytes();
+    process(record, partition, output);
+    session_bytes_ += partition.sessions.bytes() - before;
+    if (session_bytes_ > options_.sessions.bytes_max) keep_within_memory();
   }
   publish_gauges();
 }
@@ -382,28 +385,26 @@ std::optional<std::int64_t> Pipeline::rewind_offset(std::string_view topic,
 
 void Pipeline::keep_within_memory() {
   const auto bytes_of = [](const auto& entry) { return entry.second->sessions.bytes(); };
-  std::size_t total = 0;
-  for (const auto& entry : partitions_) total += bytes_of(entry);
-  while (total > options_.sessions.bytes_max) {
+  while (session_bytes_ > options_.sessions.bytes_max) {
     // From the largest partition: it is the one that grew.
     SessionTable& largest = std::ranges::max_element(partitions_, {}, bytes_of)->second->sessions;
     const std::size_t before = largest.bytes();
     if (!largest.evict_oldest()) return;
     shard_.add(evicted_sessions_);
-    total -= before - largest.bytes();
+    session_bytes_ -= before - largest.bytes();
   }
 }
 
 void Pipeline::publish_gauges() {
   std::size_t sessions = 0;
-  std::size_t bytes = 0;
+  session_bytes_ = 0;
   for (auto& [key, partition] : partitions_) {
     sessions += partition->sessions.size();
-    bytes += partition->sessions.bytes();
+    session_bytes_ += partition->sessions.bytes();
     shard_.add(expired_sessions_, partition->sessions.take_expired());
   }
   shard_.set(live_sessions_, static_cast<double>(sessions));
-  shard_.set(state_bytes_, static_cast<double>(bytes));
+  shard_.set(state_bytes_, static_cast<double>(session_bytes_));
   for (std::size_t i = 0; i < coverage_.size(); ++i) {
     shard_.set_ratio(snapshot_.metrics->system(i).content_coverage, coverage_[i].seen,
                      coverage_[i].calls);

@@ -133,6 +133,7 @@ class Pipeline {
   std::map<std::pair<std::string, std::int32_t>, std::unique_ptr<Partition>, std::less<>>
       partitions_;
   Partition* last_partition_ = nullptr;
+  std::size_t session_bytes_ = 0;  // of all partitions, kept up to date at every record
   std::unordered_map<std::uint64_t, Effect> inferred_;  // by hash of the tool's name
   std::vector<Coverage> coverage_;                      // by system
   std::uint64_t events_ = 0;

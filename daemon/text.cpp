@@ -1,6 +1,7 @@
 #include "daemon/text.h"
 
 #include <fmt/format.h>
+#define XXH_INLINE_ALL  // most of what is hashed is short: a call would cost as much as the work
 #include <xxhash.h>
 
 #include <algorithm>

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "daemon/text.h"
@@ -49,6 +50,7 @@ class State : public DetectorState {
     std::uint64_t call = 0;     // tool and arguments
     std::uint64_t call_id = 0;  // of the latest, to find its result
     std::uint64_t result = 0;   // of the latest result; 0: none seen
+    std::uint64_t touched = 0;  // the larger, the later
     std::uint32_t repeats = 0;
     std::uint32_t report_at = 0;
     Origin first;
@@ -57,33 +59,56 @@ class State : public DetectorState {
   Call& touch(std::uint64_t hash, const Options& options) {
     auto found = std::ranges::find(calls_, hash, &Call::call);
     if (found == calls_.end()) {
-      if (calls_.size() >= options.calls_max) calls_.erase(calls_.begin());
-      calls_.emplace_back().call = hash;
-      found = calls_.end() - 1;
+      if (calls_.size() < options.calls_max) {
+        found = calls_.insert(calls_.end(), Call{});
+      } else {
+        found = std::ranges::min_element(calls_, {}, &Call::touched);
+        set_first(*found, {});
+        *found = {};
+      }
+      found->call = hash;
     }
-    std::rotate(found, found + 1,
-                calls_.end());  // the least recent stays in front, to be forgotten first
-    return calls_.back();
+    found->touched = ++touches_;
+    return *found;
   }
 
-  void forget() { calls_.clear(); }
+  void set_first(Call& call, Origin first) {
+    text_bytes_ -= text_bytes(call.first);
+    call.first = std::move(first);
+    text_bytes_ += text_bytes(call.first);
+  }
 
-  // Null when the call is no longer remembered.
+  void forget() {
+    calls_.clear();
+    text_bytes_ = 0;
+  }
+
+  // The one touched longest ago; null when the call is no longer remembered.
   Call* answered(std::uint64_t call_id) {
-    const auto found = std::ranges::find(calls_, call_id, &Call::call_id);
-    return found == calls_.end() ? nullptr : &*found;
+    Call* oldest = nullptr;
+    for (Call& call : calls_) {
+      if (call.call_id != call_id) continue;
+      if (oldest == nullptr || call.touched < oldest->touched) oldest = &call;
+    }
+    return oldest;
   }
 
   [[nodiscard]] std::size_t bytes() const override {
-    std::size_t total = sizeof(*this) + calls_.capacity() * sizeof(Call);
-    for (const Call& call : calls_) {
-      total += call.first.event_id.capacity() + call.first.tool.capacity();
-    }
-    return total;
+    return sizeof(*this) + calls_.capacity() * sizeof(Call) + text_bytes_;
   }
 
  private:
+  // What the strings hold outside of themselves.
+  static std::size_t text_bytes(const Origin& origin) {
+    const auto outside = [](const std::string& text) {
+      return text.capacity() > std::string().capacity() ? text.capacity() + 1 : 0;
+    };
+    return outside(origin.event_id) + outside(origin.tool);
+  }
+
   std::vector<Call> calls_;
+  std::uint64_t touches_ = 0;
+  std::size_t text_bytes_ = 0;  // of all calls, kept while it changes: it is asked at every event
 };
 
 class Loop : public Detector {
@@ -120,9 +145,9 @@ class Loop : public Detector {
     ++call.repeats;
     if (call.report_at == 0) {
       call.report_at = options_.repeats_min;
-      call.first = {.event_id = std::string(event.event_id.substr(0, kOriginBytesMax)),
-                    .seq = context.seq,
-                    .tool = std::string(event.tool.name.substr(0, kOriginBytesMax))};
+      state.set_first(call, {.event_id = std::string(event.event_id.substr(0, kOriginBytesMax)),
+                             .seq = context.seq,
+                             .tool = std::string(event.tool.name.substr(0, kOriginBytesMax))});
     }
     if (call.repeats < call.report_at) return;
     call.report_at *= 2;  // a loop that goes on is said again at twice the count, not at every turn

@@ -22,7 +22,8 @@ constexpr std::array<std::string_view, kRejectCount> kRejectNames = {
     "bad_time",
 };
 constexpr std::size_t kArenaBytes = std::size_t{64} << 10;
-constexpr std::size_t kParserDepth = 1024;  // simdjson's own; ours is checked where we descend
+constexpr std::size_t kSpareLeavesMax = 64;  // vectors of tool parameters kept for the next event
+constexpr std::size_t kParserDepth = 1024;   // simdjson's own; ours is checked where we descend
 
 using Status = std::expected<void, Reject>;
 using simdjson::ondemand::json_type;
@@ -40,10 +41,20 @@ Reject reason_for(simdjson::error_code error) {
   }
 }
 
-// A scalar that is not a string, as it stands in the text, without the white space behind it.
+// `key` equals the literal `name`; what compares is of a length known to the compiler.
+template <std::size_t N>
+bool is(std::string_view key, const char (&name)[N]) {
+  return key.size() == N - 1 && std::memcmp(key.data(), name, N - 1) == 0;
+}
+
+// A scalar as it stands in the text, without the white space behind it.
 std::string_view scalar_token(simdjson::ondemand::value& value) {
-  const std::string_view token = value.raw_json_token();
-  return token.substr(0, token.find_last_not_of(" \t\r\n") + 1);
+  std::string_view token = value.raw_json_token();
+  while (!token.empty() && (token.back() == ' ' || token.back() == '\n' || token.back() == '\r' ||
+                            token.back() == '\t')) {
+    token.remove_suffix(1);
+  }
+  return token;
 }
 
 // Only white space is left.  (`document::at_end` came after Debian 12's simdjson 3.0.)
@@ -57,11 +68,47 @@ bool is_null(simdjson::ondemand::value& value) {
          scalar_token(value) == "null";
 }
 
-// A string into `out`; null leaves it alone.
-Status read_string(simdjson::ondemand::value value, std::string_view& out) {
-  if (is_null(value)) return {};
+constexpr bool in_number(char c) {
+  return (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.' || c == 'e' || c == 'E';
+}
+
+// The string whose token is `token`.  Without escapes it is what stands there (that it is UTF-8 and
+// has no control characters was checked before any value was looked at), and need not be copied.
+Status read_text(simdjson::ondemand::value& value, std::string_view token, std::string_view& out) {
+  if (token.size() >= 2 && token.front() == '"' && token.back() == '"') {
+    const std::string_view inside = token.substr(1, token.size() - 2);
+    if (inside.find('\\') == std::string_view::npos) {
+      simdjson::ondemand::raw_json_string consumed;
+      if (const auto error = value.get_raw_json_string().get(consumed)) {
+        return because(reason_for(error));
+      }
+      out = inside;
+      return {};
+    }
+  }
   if (const auto error = value.get_string().get(out)) return because(reason_for(error));
   return {};
+}
+
+// A string into `out`; null leaves it alone.
+Status read_string(simdjson::ondemand::value value, std::string_view& out) {
+  const std::string_view token = scalar_token(value);
+  if (token == "null") return {};
+  return read_text(value, token, out);
+}
+
+// The key of a member, unescaped: `"\u0074ype"` is `type` to whoever reads the agent's side of the
+// story.
+simdjson::error_code read_key(simdjson::simdjson_result<simdjson::ondemand::field>& field,
+                              std::string_view& key) {
+  simdjson::ondemand::raw_json_string raw;
+  if (const auto error = field.key().get(raw)) return error;
+  // The closing quote is there: strings that do not end were refused before.
+  const char* end = raw.raw();
+  while (*end != '"' && *end != '\\') ++end;
+  if (*end == '\\') return field.unescaped_key().get(key);
+  key = {raw.raw(), end};
+  return simdjson::SUCCESS;
 }
 
 // Overwrites every \uD800-\uDFFF escape that is not half of a pair with \uFFFD, in place; true when
@@ -149,16 +196,23 @@ void NativeDecoder::reset() {
   leaves_ = 0;
   has_time_ = has_type_ = has_text_ = has_tools_ = false;
   // The vectors keep their memory: clear, do not replace.
-  std::vector<Leaf> arguments = std::exchange(event_.tool.arguments, {});
-  std::vector<Leaf> result = std::exchange(event_.tool.result, {});
-  std::vector<ToolDefinition> tools = std::exchange(event_.tools, {});
-  arguments.clear();
-  result.clear();
-  tools.clear();
-  event_ = Event{};
-  event_.tool.arguments = std::move(arguments);
-  event_.tool.result = std::move(result);
-  event_.tools = std::move(tools);
+  event_.tool.arguments.clear();
+  event_.tool.result.clear();
+  clear_definitions();
+  Event fresh;
+  fresh.tool.arguments.swap(event_.tool.arguments);
+  fresh.tool.result.swap(event_.tool.result);
+  fresh.tools.swap(event_.tools);
+  event_ = std::move(fresh);
+}
+
+void NativeDecoder::clear_definitions() {
+  for (ToolDefinition& tool : event_.tools) {
+    if (spare_leaves_.size() >= kSpareLeavesMax) break;
+    tool.parameters.clear();
+    spare_leaves_.push_back(std::move(tool.parameters));
+  }
+  event_.tools.clear();
 }
 
 Status NativeDecoder::decode_once(std::string_view bytes) {
@@ -177,9 +231,7 @@ Status NativeDecoder::read_envelope(Object object) {
   for (auto field : object) {
     std::string_view key;
     Value value;
-    // Keys are unescaped too: `"\u0074ype"` is `type` to whoever reads the agent's side of the
-    // story.
-    if (const auto error = field.unescaped_key().get(key)) return because(reason_for(error));
+    if (const auto error = read_key(field, key)) return because(reason_for(error));
     if (const auto error = field.value().get(value)) return because(reason_for(error));
     if (const Status read = read_field(key, value); !read) return read;
   }
@@ -187,7 +239,7 @@ Status NativeDecoder::read_envelope(Object object) {
 }
 
 Status NativeDecoder::read_field(std::string_view key, Value value) {
-  if (key == "time") {
+  if (is(key, "time")) {
     std::string_view text;
     if (const Status read = read_string(value, text); !read) return read;
     if (text.empty()) return {};
@@ -197,7 +249,7 @@ Status NativeDecoder::read_field(std::string_view key, Value value) {
     has_time_ = true;
     return {};
   }
-  if (key == "type") {
+  if (is(key, "type")) {
     std::string_view text;
     if (const Status read = read_string(value, text); !read) return read;
     if (text.empty()) return {};
@@ -207,7 +259,7 @@ Status NativeDecoder::read_field(std::string_view key, Value value) {
     has_type_ = true;
     return {};
   }
-  if (key == "seq") {
+  if (is(key, "seq")) {
     if (is_null(value)) return {};
     std::uint64_t seq = 0;
     if (const auto error = value.get_uint64().get(seq)) {
@@ -216,20 +268,20 @@ Status NativeDecoder::read_field(std::string_view key, Value value) {
     event_.seq = seq;
     return {};
   }
-  if (key == "text") {
+  if (is(key, "text")) {
     has_text_ = true;
     return read_string(value, event_.text);
   }
-  if (key == "tool") return read_tool(value);
-  if (key == "tools") return read_definitions(value);
-  if (key == "event_id") return read_string(value, event_.event_id);
-  if (key == "system") return read_string(value, event_.system);
-  if (key == "session_id") return read_string(value, event_.session_id);
-  if (key == "model") return read_string(value, event_.model);
-  if (key == "release") return read_string(value, event_.release);
-  if (key == "prompt_version") return read_string(value, event_.prompt_version);
-  if (key == "tenant") return read_string(value, event_.tenant);
-  if (key == "trace_id") return read_string(value, event_.trace_id);
+  if (is(key, "tool")) return read_tool(value);
+  if (is(key, "tools")) return read_definitions(value);
+  if (is(key, "event_id")) return read_string(value, event_.event_id);
+  if (is(key, "system")) return read_string(value, event_.system);
+  if (is(key, "session_id")) return read_string(value, event_.session_id);
+  if (is(key, "model")) return read_string(value, event_.model);
+  if (is(key, "release")) return read_string(value, event_.release);
+  if (is(key, "prompt_version")) return read_string(value, event_.prompt_version);
+  if (is(key, "tenant")) return read_string(value, event_.tenant);
+  if (is(key, "trace_id")) return read_string(value, event_.trace_id);
   return {};  // not ours: simdjson skips it
 }
 
@@ -246,14 +298,14 @@ Status NativeDecoder::read_tool(Value value) {
   for (auto field : object) {
     std::string_view key;
     Value member;
-    if (const auto error = field.unescaped_key().get(key)) return because(reason_for(error));
+    if (const auto error = read_key(field, key)) return because(reason_for(error));
     if (const auto error = field.value().get(member)) return because(reason_for(error));
     Status read;
-    if (key == "name") {
+    if (is(key, "name")) {
       read = read_string(member, event_.tool.name);
-    } else if (key == "call_id") {
+    } else if (is(key, "call_id")) {
       read = read_string(member, event_.tool.call_id);
-    } else if (key == "error") {
+    } else if (is(key, "error")) {
       json_type type{};
       if (const auto error = member.type().get(type)) return because(reason_for(error));
       event_.tool.error = {};
@@ -263,9 +315,9 @@ Status NativeDecoder::read_tool(Value value) {
         event_.tool.error =
             "error";  // an object or `true`: failed, and how is not for us to interpret
       }
-    } else if (key == "arguments") {
+    } else if (is(key, "arguments")) {
       read = read_arguments(member);
-    } else if (key == "result") {
+    } else if (is(key, "result")) {
       event_.tool.result.clear();
       path_.clear();
       if (!is_null(member)) read = flatten(member, 0, event_.tool.result);
@@ -301,7 +353,7 @@ Status NativeDecoder::read_arguments(Value value) {
     }
     if (tool.arguments_parsed) return {};
   }
-  return add_leaf(text, LeafKind::kString, tool.arguments);
+  return add_leaf({}, text, LeafKind::kString, tool.arguments);
 }
 
 // False, and nothing added, when the text is not JSON.
@@ -324,7 +376,7 @@ Status NativeDecoder::read_definitions(Value value) {
   if (is_null(value)) return {};
   simdjson::ondemand::array tools;
   if (const auto error = value.get_array().get(tools)) return because(reason_for(error));
-  event_.tools.clear();
+  clear_definitions();
   for (auto item : tools) {
     Value definition;
     if (const auto error = item.get(definition)) return because(reason_for(error));
@@ -339,17 +391,21 @@ Status NativeDecoder::read_definition(Value value) {
   Object object;
   if (const auto error = value.get_object().get(object)) return because(reason_for(error));
   ToolDefinition& tool = event_.tools.emplace_back();
+  if (!spare_leaves_.empty()) {
+    tool.parameters = std::move(spare_leaves_.back());
+    spare_leaves_.pop_back();
+  }
   for (auto field : object) {
     std::string_view key;
     Value member;
-    if (const auto error = field.unescaped_key().get(key)) return because(reason_for(error));
+    if (const auto error = read_key(field, key)) return because(reason_for(error));
     if (const auto error = field.value().get(member)) return because(reason_for(error));
     Status read;
-    if (key == "name") {
+    if (is(key, "name")) {
       read = read_string(member, tool.name);
-    } else if (key == "description") {
+    } else if (is(key, "description")) {
       read = read_string(member, tool.description);
-    } else if (key == "parameters") {
+    } else if (is(key, "parameters")) {
       path_.clear();
       tool.parameters.clear();
       if (!is_null(member)) read = flatten(member, 0, tool.parameters);
@@ -383,42 +439,27 @@ Status NativeDecoder::flatten(Value value, std::size_t depth, std::vector<Leaf>&
   if (depth > limits_.depth_max) return because(Reject::kTooDeep);
   json_type type{};
   if (const auto error = value.type().get(type)) return because(reason_for(error));
-  switch (type) {
-    case json_type::object: {
-      Object object;
-      if (const auto error = value.get_object().get(object)) return because(reason_for(error));
-      return flatten_members(object, depth, out);
-    }
-    case json_type::array: {
-      simdjson::ondemand::array array;
-      if (const auto error = value.get_array().get(array)) return because(reason_for(error));
-      const std::size_t parent = path_.size();
-      std::size_t index = 0;
-      for (auto item : array) {
-        Value element;
-        if (const auto error = item.get(element)) return because(reason_for(error));
-        fmt::format_to(std::back_inserter(path_), "{}{}", parent > 0 ? "." : "", index++);
-        const Status read = flatten(element, depth + 1, out);
-        path_.resize(parent);
-        if (!read) return read;
-      }
-      return {};
-    }
-    case json_type::string: {
-      std::string_view text;
-      if (const auto error = value.get_string().get(text)) return because(reason_for(error));
-      return add_leaf(text, LeafKind::kString, out);
-    }
-    default: break;
+  if (type == json_type::object) {
+    Object object;
+    if (const auto error = value.get_object().get(object)) return because(reason_for(error));
+    return flatten_members(object, depth, out);
   }
-  const std::string_view token = scalar_token(value);
-  if (token == "null") return add_leaf(token, LeafKind::kNull, out);
-  if (token == "true" || token == "false") return add_leaf(token, LeafKind::kBoolean, out);
-  // Kept as written, so that 64-bit ids and amounts stay exact.
-  if (token.find_first_not_of("0123456789+-.eE") != std::string_view::npos) {
-    return because(Reject::kMalformedJson);
+  if (type != json_type::array) return flatten_scalar(value, type, kept_path(), out);
+  simdjson::ondemand::array array;
+  if (const auto error = value.get_array().get(array)) return because(reason_for(error));
+  const std::size_t parent = path_.size();
+  std::size_t index = 0;
+  for (auto item : array) {
+    Value element;
+    if (const auto error = item.get(element)) return because(reason_for(error));
+    if (parent > 0) path_ += '.';
+    const fmt::format_int digits(index++);
+    path_.append(digits.data(), digits.size());
+    const Status read = flatten(element, depth + 1, out);
+    path_.resize(parent);
+    if (!read) return read;
   }
-  return add_leaf(token, LeafKind::kNumber, out);
+  return {};
 }
 
 Status NativeDecoder::flatten_members(Object object, std::size_t depth, std::vector<Leaf>& out) {
@@ -426,8 +467,17 @@ Status NativeDecoder::flatten_members(Object object, std::size_t depth, std::vec
   for (auto field : object) {
     std::string_view key;
     Value member;
-    if (const auto error = field.unescaped_key().get(key)) return because(reason_for(error));
+    if (const auto error = read_key(field, key)) return because(reason_for(error));
     if (const auto error = field.value().get(member)) return because(reason_for(error));
+    json_type type{};
+    if (const auto error = member.type().get(type)) return because(reason_for(error));
+    const bool scalar = type != json_type::object && type != json_type::array;
+    if (scalar && parent == 0 && key.size() <= limits_.path_bytes_max) {
+      // The whole path is a key, which stays where it is.
+      if (depth >= limits_.depth_max) return because(Reject::kTooDeep);
+      if (const Status read = flatten_scalar(member, type, key, out); !read) return read;
+      continue;
+    }
     if (parent > 0) path_ += '.';
     if (path_.size() <= limits_.path_bytes_max) path_ += key;
     const Status read = flatten(member, depth + 1, out);
@@ -437,15 +487,33 @@ Status NativeDecoder::flatten_members(Object object, std::size_t depth, std::vec
   return {};
 }
 
-Status NativeDecoder::add_leaf(std::string_view text, LeafKind kind, std::vector<Leaf>& out) {
-  if (++leaves_ > limits_.leaves_max) return because(Reject::kTooManyValues);
-  std::string_view path;
-  if (!path_.empty()) {
-    const std::size_t size = cut_at_character(path_, limits_.path_bytes_max);
-    char* copy = static_cast<char*>(arena_.allocate(size, 1));
-    std::memcpy(copy, path_.data(), size);
-    path = {copy, size};
+Status NativeDecoder::flatten_scalar(Value value, simdjson::ondemand::json_type type,
+                                     std::string_view path, std::vector<Leaf>& out) {
+  const std::string_view token = scalar_token(value);
+  if (type == json_type::string) {
+    std::string_view text;
+    if (const Status read = read_text(value, token, text); !read) return read;
+    return add_leaf(path, text, LeafKind::kString, out);
   }
+  if (token == "null") return add_leaf(path, token, LeafKind::kNull, out);
+  if (token == "true" || token == "false") return add_leaf(path, token, LeafKind::kBoolean, out);
+  // Kept as written, so that 64-bit ids and amounts stay exact.
+  if (!std::ranges::all_of(token, in_number)) return because(Reject::kMalformedJson);
+  return add_leaf(path, token, LeafKind::kNumber, out);
+}
+
+// A copy of the path that lasts as long as the event.
+std::string_view NativeDecoder::kept_path() {
+  if (path_.empty()) return {};
+  const std::size_t size = cut_at_character(path_, limits_.path_bytes_max);
+  char* copy = static_cast<char*>(arena_.allocate(size, 1));
+  std::memcpy(copy, path_.data(), size);
+  return {copy, size};
+}
+
+Status NativeDecoder::add_leaf(std::string_view path, std::string_view text, LeafKind kind,
+                               std::vector<Leaf>& out) {
+  if (++leaves_ > limits_.leaves_max) return because(Reject::kTooManyValues);
   out.push_back({.path = path, .text = text, .kind = kind});
   return {};
 }

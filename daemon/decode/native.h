@@ -58,8 +58,12 @@ class NativeDecoder {
   std::expected<void, Reject> flatten(Value value, std::size_t depth, std::vector<Leaf>& out);
   std::expected<void, Reject> flatten_members(Object object, std::size_t depth,
                                               std::vector<Leaf>& out);
-  std::expected<void, Reject> add_leaf(std::string_view text, LeafKind kind,
+  std::expected<void, Reject> flatten_scalar(Value value, simdjson::ondemand::json_type type,
+                                             std::string_view path, std::vector<Leaf>& out);
+  std::expected<void, Reject> add_leaf(std::string_view path, std::string_view text, LeafKind kind,
                                        std::vector<Leaf>& out);
+  std::string_view kept_path();
+  void clear_definitions();
   void reset();
 
   DecodeLimits limits_;
@@ -69,6 +73,7 @@ class NativeDecoder {
   std::pmr::monotonic_buffer_resource arena_;  // leaf paths
   std::string path_;                           // of the leaf being read
   std::size_t leaves_ = 0;
+  std::vector<std::vector<Leaf>> spare_leaves_;  // memory of earlier definitions' parameters
   bool repaired_ = false;
   // What the envelope said so far; a missing one is only known at its end.
   bool has_time_ = false;

@@ -1,19 +1,68 @@
 #include "daemon/metrics/registry.h"
 
-#include <prometheus/text_serializer.h>
+#include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
+#include <cmath>
 #include <iterator>
 
 #include "daemon/check.h"
+#include "daemon/text.h"
 
 namespace tocsin::metrics {
 namespace {
 
-prometheus::MetricType exported_type(bool gauge, bool histogram) {
-  if (gauge) return prometheus::MetricType::Gauge;
-  return histogram ? prometheus::MetricType::Histogram : prometheus::MetricType::Counter;
+std::string_view type_of(auto kind) {
+  using Kind = decltype(kind);
+  switch (kind) {
+    case Kind::kGauge: return "gauge";
+    case Kind::kHistogram: return "histogram";
+    default: return "counter";
+  }
+}
+
+// What stands between quotes in the text format.
+void append_escaped(std::string_view text, std::string& out) {
+  for (const char c : text) {
+    switch (c) {
+      case '\\': out += "\\\\"; break;
+      case '"': out += "\\\""; break;
+      case '\n': out += "\\n"; break;
+      default: out += c;
+    }
+  }
+}
+
+std::string rendered(const Labels& labels) {
+  std::string out;
+  for (const auto& [name, value] : labels) {
+    if (!out.empty()) out += ',';
+    out.append(name).append("=\"");
+    append_escaped(value, out);
+    out += '"';
+  }
+  return out;
+}
+
+void append_number(double value, std::string& out) {
+  if (std::isnan(value)) {
+    out += "NaN";
+  } else if (std::isinf(value)) {
+    out += value > 0 ? "+Inf" : "-Inf";
+  } else {
+    fmt::format_to(std::back_inserter(out), "{}", value);
+  }
+}
+
+// One line: `name`, its suffix, {labels}, the value.
+template <typename Number>
+void append_sample(std::string_view name, std::string_view suffix, std::string_view labels,
+                   Number value, std::string& out) {
+  out.append(name).append(suffix);
+  if (!labels.empty()) out.append(1, '{').append(labels).append(1, '}');
+  out += ' ';
+  append_number(static_cast<double>(value), out);
+  out += '\n';
 }
 
 }  // namespace
@@ -56,41 +105,49 @@ Registry::Family& Registry::family(std::string_view name, std::string_view help,
   return made;
 }
 
-std::uint32_t Registry::place(Family& family, Labels labels, std::size_t cells, Merge merge) {
-  if (const auto found = family.index.find(labels); found != family.index.end()) {
-    return family.series[found->second].cell;
-  }
+std::uint32_t Registry::place(Family& family, const Labels& labels, std::size_t cells,
+                              Merge merge) {
+  const std::string text = rendered(labels);
+  const std::uint64_t hash = hash64(text);
+  const auto* found = family.index.find(hash, [&](std::uint32_t position) {
+    return family.labels_of(family.series[position]) == text;
+  });
+  if (found != nullptr) return family.series[*found].cell;
   const std::uint32_t cell = next_cell_;
   next_cell_ += static_cast<std::uint32_t>(cells);
   CHECK(next_cell_ <= Shard::kChunkCells * Shard::kChunksMax);
-  family.index.emplace(labels, family.series.size());
-  family.series.push_back({.labels = std::move(labels), .cell = cell, .merge = merge});
+  CHECK(family.labels.size() + text.size() <= std::numeric_limits<std::uint32_t>::max());
+  family.index.insert(hash, static_cast<std::uint32_t>(family.series.size()));
+  family.series.push_back({.labels_begin = static_cast<std::uint32_t>(family.labels.size()),
+                           .labels_size = static_cast<std::uint32_t>(text.size()),
+                           .cell = cell,
+                           .merge = merge});
+  family.labels += text;
   return cell;
 }
 
-CounterId Registry::counter(std::string_view name, std::string_view help, Labels labels) {
+CounterId Registry::counter(std::string_view name, std::string_view help, const Labels& labels) {
   const std::scoped_lock lock(mutex_);
-  return {place(family(name, help, Kind::kCounter), std::move(labels), 1, Merge::kSum)};
+  return {place(family(name, help, Kind::kCounter), labels, 1, Merge::kSum)};
 }
 
-GaugeId Registry::gauge(std::string_view name, std::string_view help, Labels labels, Merge merge) {
+GaugeId Registry::gauge(std::string_view name, std::string_view help, const Labels& labels,
+                        Merge merge) {
   const std::scoped_lock lock(mutex_);
-  return {place(family(name, help, Kind::kGauge), std::move(labels), merge == Merge::kRatio ? 2 : 1,
-                merge)};
+  return {place(family(name, help, Kind::kGauge), labels, merge == Merge::kRatio ? 2 : 1, merge)};
 }
 
-GaugeId Registry::reading(std::string_view name, std::string_view help, Labels labels) {
+GaugeId Registry::reading(std::string_view name, std::string_view help, const Labels& labels) {
   const std::scoped_lock lock(mutex_);
-  return {place(family(name, help, Kind::kReading), std::move(labels), 1, Merge::kSum)};
+  return {place(family(name, help, Kind::kReading), labels, 1, Merge::kSum)};
 }
 
 HistogramId Registry::histogram(std::string_view name, std::string_view help,
-                                std::span<const double> bounds, Labels labels) {
+                                std::span<const double> bounds, const Labels& labels) {
   const std::scoped_lock lock(mutex_);
   Family& histograms = family(name, help, Kind::kHistogram);
   if (histograms.bounds.empty()) histograms.bounds.assign(bounds.begin(), bounds.end());
-  const std::uint32_t cell =
-      place(histograms, std::move(labels), histograms.bounds.size() + 2, Merge::kSum);
+  const std::uint32_t cell = place(histograms, labels, histograms.bounds.size() + 2, Merge::kSum);
   return {.cell = cell, .bounds = histograms.bounds};
 }
 
@@ -136,64 +193,68 @@ std::optional<double> Registry::merged(std::uint32_t cell, Merge merge) const {
   return out;
 }
 
-prometheus::ClientMetric Registry::sample(const Family& family, const Series& series) const {
-  prometheus::ClientMetric metric;
-  for (const auto& [name, value] : series.labels) metric.label.push_back({name, value});
-  switch (family.kind) {
-    case Kind::kCounter: metric.counter.value = static_cast<double>(total(series.cell)); break;
-    case Kind::kGauge: metric.gauge.value = merged(series.cell, series.merge).value_or(0); break;
-    case Kind::kReading:
-      metric.counter.value = merged(series.cell, series.merge).value_or(0);
-      break;
-    case Kind::kHistogram: {
-      std::uint64_t cumulative = 0;
-      const auto buckets = static_cast<std::uint32_t>(family.bounds.size());
-      for (std::uint32_t i = 0; i <= buckets; ++i) {
-        cumulative += total(series.cell + i);
-        prometheus::ClientMetric::Bucket bucket;
-        bucket.upper_bound =
-            i < buckets ? family.bounds[i] : std::numeric_limits<double>::infinity();
-        bucket.cumulative_count = cumulative;
-        metric.histogram.bucket.push_back(bucket);
-      }
-      metric.histogram.sample_count = cumulative;
-      for (const auto& shard : shards_) {
-        metric.histogram.sample_sum +=
-            std::bit_cast<double>(shard->read(series.cell + buckets + 1));
-      }
-      break;
-    }
+void Registry::write_histogram(const Family& family, const Series& series, std::string& out) const {
+  const std::string_view labels = family.labels_of(series);
+  const auto bounds = static_cast<std::uint32_t>(family.bounds.size());
+  // Counted once: were `_count` and the buckets read apart, they could contradict each other.
+  std::vector<std::uint64_t> cumulative;
+  std::uint64_t count = 0;
+  for (std::uint32_t i = 0; i <= bounds; ++i) {
+    count += total(series.cell + i);
+    cumulative.push_back(count);
   }
-  return metric;
+  double sum = 0;
+  for (const auto& shard : shards_) {
+    sum += std::bit_cast<double>(shard->read(series.cell + bounds + 1));
+  }
+  append_sample(family.name, "_count", labels, count, out);
+  append_sample(family.name, "_sum", labels, sum, out);
+  for (std::uint32_t i = 0; i <= bounds; ++i) {
+    std::string bucket(labels);
+    if (!bucket.empty()) bucket += ',';
+    bucket += "le=\"";
+    append_number(i < bounds ? family.bounds[i] : std::numeric_limits<double>::infinity(), bucket);
+    bucket += '"';
+    append_sample(family.name, "_bucket", bucket, cumulative[i], out);
+  }
 }
 
-std::vector<prometheus::MetricFamily> Registry::collect() {
+void Registry::write_family(const Family& family, std::string& out) const {
+  const std::size_t before = out.size();
+  out.append("# HELP ").append(family.name).append(1, ' ').append(family.help);
+  out.append("\n# TYPE ").append(family.name).append(1, ' ').append(type_of(family.kind));
+  out += '\n';
+  const std::size_t heading_end = out.size();
+  for (const Series& series : family.series) {
+    if (family.kind == Kind::kHistogram) {
+      write_histogram(family, series, out);
+    } else if (family.kind == Kind::kCounter) {
+      append_sample(family.name, "", family.labels_of(series), total(series.cell), out);
+    } else if (const auto value = merged(series.cell, series.merge)) {
+      append_sample(family.name, "", family.labels_of(series), *value, out);
+    }
+  }
+  if (out.size() == heading_end) out.resize(before);  // nothing set: not even the family is there
+}
+
+void Registry::run_collectors() {
+  // Outside of the lock: a collector may register series.
+  std::vector<std::function<void(Shard&)>> collectors;
   {
-    // Outside of the lock: a collector may register series.
-    std::vector<std::function<void(Shard&)>> collectors;
-    {
-      const std::scoped_lock lock(mutex_);
-      collectors = collectors_;
-    }
-    for (const auto& collector : collectors) collector(*collector_shard_);
+    const std::scoped_lock lock(mutex_);
+    collectors = collectors_;
   }
+  for (const auto& collector : collectors) collector(*collector_shard_);
+}
+
+std::string Registry::text() {
+  run_collectors();
   const std::scoped_lock lock(mutex_);
-  std::vector<prometheus::MetricFamily> out;
-  for (const auto& family : families_) {
-    prometheus::MetricFamily exported;
-    exported.name = family->name;
-    exported.help = family->help;
-    exported.type = exported_type(family->kind == Kind::kGauge, family->kind == Kind::kHistogram);
-    for (const Series& series : family->series) {
-      const bool set_by_value = family->kind == Kind::kGauge || family->kind == Kind::kReading;
-      if (set_by_value && !merged(series.cell, series.merge)) continue;
-      exported.metric.push_back(sample(*family, series));
-    }
-    if (!exported.metric.empty()) out.push_back(std::move(exported));
-  }
+  std::string out;
+  out.reserve(text_bytes_ + text_bytes_ / 16);
+  for (const auto& family : families_) write_family(*family, out);
+  text_bytes_ = out.size();
   return out;
 }
-
-std::string Registry::text() { return prometheus::TextSerializer().Serialize(collect()); }
 
 }  // namespace tocsin::metrics

@@ -6,8 +6,6 @@
 // removed.
 #pragma once
 
-#include <prometheus/metric_family.h>
-
 #include <array>
 #include <atomic>
 #include <bit>
@@ -24,6 +22,8 @@
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "daemon/hash_index.h"
 
 namespace tocsin::metrics {
 
@@ -89,13 +89,13 @@ class Registry {
  public:
   // Registering the same series again gives the same id.  Thread-safe, slow: at load and
   // (re)assignment only.
-  CounterId counter(std::string_view family, std::string_view help, Labels labels = {});
-  GaugeId gauge(std::string_view family, std::string_view help, Labels labels = {},
+  CounterId counter(std::string_view family, std::string_view help, const Labels& labels = {});
+  GaugeId gauge(std::string_view family, std::string_view help, const Labels& labels = {},
                 Merge merge = Merge::kSum);
   // A counter that something else keeps (the kernel's CPU time) and a collector reads.
-  GaugeId reading(std::string_view family, std::string_view help, Labels labels = {});
+  GaugeId reading(std::string_view family, std::string_view help, const Labels& labels = {});
   HistogramId histogram(std::string_view family, std::string_view help,
-                        std::span<const double> bounds, Labels labels = {});
+                        std::span<const double> bounds, const Labels& labels = {});
 
   // Lives as long as the registry: what a worker counted outlives the worker.  Thread-safe.
   Shard& make_shard();
@@ -103,17 +103,16 @@ class Registry {
   // Called at every scrape, to set gauges that are cheaper to look up than to maintain (process_*).
   void on_collect(std::function<void(Shard&)> collector);
 
-  // Families in registration order, series in theirs.  Thread-safe.
-  std::vector<prometheus::MetricFamily> collect();
-
-  // Prometheus text format 0.0.4.
+  // Prometheus text format 0.0.4: families in registration order, series in theirs.  Thread-safe.
   std::string text();
 
  private:
   friend class Shard;
   enum class Kind : std::uint8_t { kCounter, kGauge, kReading, kHistogram };
+  // There is one for every rule in every system: 16 bytes, and its labels as they are exported.
   struct Series {
-    Labels labels;
+    std::uint32_t labels_begin = 0;  // in `Family::labels`
+    std::uint32_t labels_size = 0;
     std::uint32_t cell = 0;
     Merge merge = Merge::kSum;
   };
@@ -123,12 +122,19 @@ class Registry {
     std::string help;
     std::vector<double> bounds;
     std::vector<Series> series;
-    std::map<Labels, std::size_t> index;
+    std::string labels;              // `a="1",b="2"` of every series, one behind the other
+    HashIndex<std::uint32_t> index;  // positions in `series`, by the hash of their labels
+
+    [[nodiscard]] std::string_view labels_of(const Series& one) const {
+      return std::string_view(labels).substr(one.labels_begin, one.labels_size);
+    }
   };
 
   Family& family(std::string_view name, std::string_view help, Kind kind);
-  std::uint32_t place(Family& family, Labels labels, std::size_t cells, Merge merge);
-  [[nodiscard]] prometheus::ClientMetric sample(const Family& family, const Series& series) const;
+  std::uint32_t place(Family& family, const Labels& labels, std::size_t cells, Merge merge);
+  void run_collectors();
+  void write_family(const Family& family, std::string& out) const;
+  void write_histogram(const Family& family, const Series& series, std::string& out) const;
   [[nodiscard]] std::uint64_t total(std::uint32_t cell) const;
   [[nodiscard]] std::optional<double> merged(std::uint32_t cell, Merge merge) const;
 
@@ -139,6 +145,7 @@ class Registry {
   std::vector<std::function<void(Shard&)>> collectors_;
   Shard* collector_shard_ = nullptr;
   std::uint32_t next_cell_ = 0;
+  std::size_t text_bytes_ = 0;  // of the last scrape: about what the next one takes
 };
 
 }  // namespace tocsin::metrics

@@ -1,8 +1,11 @@
 #include "daemon/session/session_table.h"
 
 #include <algorithm>
+#include <iterator>
+#include <random>
 
 #include "daemon/check.h"
+#include "daemon/text.h"
 
 namespace tocsin {
 namespace {
@@ -10,15 +13,33 @@ namespace {
 // A session's share of the list, the index and the set, measured once with malloc_usable_size and
 // rounded up.
 constexpr std::size_t kBookkeepingBytes = 320;
+constexpr char kSeparator = '\0';
+
+bool is_key(std::string_view key, std::string_view system, std::string_view session_id) {
+  return key.size() == system.size() + 1 + session_id.size() && key.ends_with(session_id) &&
+         key[system.size()] == kSeparator && key.starts_with(system);
+}
+
+// Session ids are chosen by strangers: nobody shall be able to make them collide.
+std::uint64_t hash_seed() {
+  static const std::uint64_t kSeed = [] {
+    std::random_device random;
+    return (std::uint64_t{random()} << 32) | random();
+  }();
+  return kSeed;
+}
 
 }  // namespace
 
 Session& SessionTable::touch(const Event& event, std::int64_t offset) {
   watermark_ = std::max(watermark_, event.time);
   drop_idle();
-  key_.assign(event.system).append(1, '\0').append(event.session_id);
-  if (const auto found = index_.find(key_); found != index_.end()) {
-    const auto at = found->second;
+  const std::uint64_t hash = hash64(event.session_id, hash64(event.system, hash_seed()));
+  const auto found = index_.find(hash, [&](List::iterator session) {
+    return is_key(session->key, event.system, event.session_id);
+  });
+  if (found != nullptr) {
+    const List::iterator at = *found;
     if (event.time - at->last_time <= idle_) {
       sessions_.splice(sessions_.end(), sessions_, at);
       at->last_time = std::max(at->last_time, event.time);
@@ -30,12 +51,14 @@ Session& SessionTable::touch(const Event& event, std::int64_t offset) {
     ++expired_;
   }
   Session& session = sessions_.emplace_back();
-  session.key = key_;
+  session.key.reserve(event.system.size() + 1 + event.session_id.size());
+  session.key.append(event.system).append(1, kSeparator).append(event.session_id);
+  session.key_hash = hash;
   session.arrivals = 1;
   session.last_time = event.time;
   session.watermark_at_touch = watermark_;
   session.first_offset = offset;
-  index_.emplace(session.key, std::prev(sessions_.end()));
+  index_.insert(hash, std::prev(sessions_.end()));
   first_offsets_.insert(offset);
   update_bytes(session);
   return session;
@@ -74,7 +97,7 @@ void SessionTable::drop_idle() {
 }
 
 void SessionTable::drop(List::iterator session) {
-  CHECK(index_.erase(std::string_view(session->key)) == 1);
+  CHECK(index_.erase(session->key_hash, [&](List::iterator other) { return other == session; }));
   first_offsets_.erase(first_offsets_.find(session->first_offset));
   bytes_ -= session->bytes;
   sessions_.erase(session);

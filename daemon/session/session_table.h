@@ -8,18 +8,17 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <list>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "daemon/event.h"
+#include "daemon/hash_index.h"
 #include "daemon/profile/effect.h"
 #include "daemon/session/folds.h"
 #include "detectors/detector.h"
@@ -36,6 +35,7 @@ struct Session {
   FindingFolds folds;
 
   // Kept by the table.
+  std::uint64_t key_hash = 0;
   EventTime last_time{};
   EventTime watermark_at_touch{};
   std::int64_t first_offset = 0;
@@ -80,25 +80,17 @@ class SessionTable {
 
  private:
   using List = std::list<Session>;
-  struct Hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view key) const {
-      return std::hash<std::string_view>{}(key);
-    }
-  };
 
   void drop(List::iterator session);
   void drop_idle();
 
   std::chrono::seconds idle_;
-  List sessions_;  // touched longest ago first
-  std::unordered_map<std::string_view, List::iterator, Hash, std::equal_to<>>
-      index_;  // keys: Session::key
+  List sessions_;                    // touched longest ago first
+  HashIndex<List::iterator> index_;  // by Session::key_hash
   std::multiset<std::int64_t> first_offsets_;
   EventTime watermark_ = EventTime::min();
   std::size_t bytes_ = 0;
   std::uint64_t expired_ = 0;
-  std::string key_;  // scratch
 };
 
 }  // namespace tocsin

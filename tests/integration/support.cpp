@@ -20,6 +20,7 @@
 
 #include "daemon/log.h"
 #include "tests/unit/catch.h"
+#include "tests/unit/metric_text.h"
 #include "tests/unit/temp_dir.h"
 
 namespace tocsin::testing {
@@ -292,19 +293,7 @@ std::set<std::string> ids_of(const std::vector<Message>& findings) {
 
 std::optional<double> metric(metrics::Registry& registry, std::string_view family,
                              const metrics::Labels& labels) {
-  std::optional<double> sum;
-  for (const auto& exported : registry.collect()) {
-    if (exported.name != family) continue;
-    for (const auto& sample : exported.metric) {
-      const bool wanted = std::ranges::all_of(labels, [&](const auto& label) {
-        return std::ranges::any_of(sample.label, [&](const auto& has) {
-          return has.name == label.first && has.value == label.second;
-        });
-      });
-      if (wanted) sum = sum.value_or(0) + sample.counter.value + sample.gauge.value;
-    }
-  }
-  return sum;
+  return metric_in(registry.text(), family, labels);
 }
 
 RunningWorker::RunningWorker(const Config& config, metrics::Registry& registry,

@@ -253,7 +253,7 @@ TEST_CASE("a description in the tool definitions says more than an odd name") {
 
 TEST_CASE("coverage is the share of calls whose arguments were captured") {
   PipelineUnderTest test(make_policy(pack(), {kProfile}));
-  CHECK(test.registry.text().find(R"(tocsin_content_coverage_ratio{system="bot"} Nan)") !=
+  CHECK(test.registry.text().find(R"(tocsin_content_coverage_ratio{system="bot"} NaN)") !=
         std::string::npos);
   test.run(
       {call_json("read_file", "{}"), event_json("tool_call", R"("tool":{"name":"read_file"})")});

@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "tests/unit/catch.h"
+#include "tests/unit/metric_text.h"
 #include "tests/unit/temp_dir.h"
 
 namespace tocsin::testing {
@@ -79,22 +80,7 @@ void PipelineUnderTest::run(std::span<const std::string> payloads, std::int32_t 
 }
 
 double PipelineUnderTest::metric(std::string_view family, const metrics::Labels& labels) {
-  double sum = 0;
-  for (const auto& exported : registry.collect()) {
-    if (exported.name != family) continue;
-    for (const auto& sample : exported.metric) {
-      const bool wanted = std::ranges::all_of(labels, [&](const auto& label) {
-        return std::ranges::any_of(sample.label, [&](const auto& has) {
-          return has.name == label.first && has.value == label.second;
-        });
-      });
-      if (!wanted) continue;
-      sum += exported.type == prometheus::MetricType::Histogram
-                 ? static_cast<double>(sample.histogram.sample_count)
-                 : sample.counter.value + sample.gauge.value;
-    }
-  }
-  return sum;
+  return metric_in(registry.text(), family, labels).value_or(0);
 }
 
 std::vector<std::string> brief(const std::vector<Finding>& findings) {
