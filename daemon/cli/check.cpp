@@ -79,9 +79,10 @@ int check(const Options& options) {
                            policy->systems().size());
   const matcher::FirstStage::Stats& stats = policy->rules().first_stage().stats();
   if (stats.always > 0) {
-    std::cout << fmt::format("{} of {} patterns cannot be searched for together and cost a search "
-                             "each, in every event\n",
-                             stats.always, stats.exact + stats.loosened + stats.always);
+    std::cout << fmt::format(
+        "{} of {} patterns cannot be searched for together and cost a search "
+        "each, in every event\n",
+        stats.always, stats.exact + stats.loosened + stats.always);
   }
   return kDone;
 }
