@@ -35,13 +35,13 @@ std::optional<std::uint32_t> take_number(std::string_view& in) {
 
 }  // namespace
 
-DatabaseCache::DatabaseCache(fs::path directory, std::string_view identity) {
+DatabaseCache::DatabaseCache(const fs::path& directory, std::string_view identity) {
   if (directory.empty()) return;
   hs_platform_info_t platform{};
   if (hs_populate_platform(&platform) != HS_SUCCESS) return;
   const std::string all = fmt::format("{}{}\n{} {:x}\n{}", kMagic, hs_version(), platform.tune,
                                       platform.cpu_features, identity);
-  file_ = std::move(directory) / fmt::format("patterns-{}.db", sha256_hex(all).substr(0, 32));
+  file_ = directory / fmt::format("patterns-{}.db", sha256_hex(all).substr(0, 32));
 }
 
 std::optional<DatabaseCache::Kept> DatabaseCache::load() const {

@@ -24,7 +24,7 @@ class DatabaseCache {
   };
 
   // `directory` empty: nothing is kept.
-  DatabaseCache(std::filesystem::path directory, std::string_view identity);
+  DatabaseCache(const std::filesystem::path& directory, std::string_view identity);
 
   [[nodiscard]] std::optional<Kept> load() const;
   // Failure to write is no failure: the next start compiles again.

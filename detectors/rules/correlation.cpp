@@ -45,7 +45,8 @@ std::uint64_t group_key(const Correlation& correlation, const Event& event,
 bool seen_in_order(std::uint32_t wanted, std::span<const std::uint32_t> ordinals) {
   std::uint32_t next = 0;
   for (const std::uint32_t ordinal : ordinals) {
-    if (ordinal == next && ++next == wanted) return true;
+    if (ordinal == next) ++next;
+    if (next == wanted) return true;
   }
   return false;
 }
