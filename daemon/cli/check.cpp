@@ -82,7 +82,7 @@ int check(const Options& options) {
     std::cout << fmt::format(
         "{} of {} patterns cannot be searched for together and cost a search "
         "each, in every event\n",
-        stats.always, stats.exact + stats.loosened + stats.always);
+        stats.always, stats.gated + stats.scanned + stats.always);
   }
   return kDone;
 }

@@ -1,9 +1,12 @@
 // Which of many patterns may match: one pass of Vectorscan over an event's text.
 //
-// It only saves work: RE2 decides.  What must hold, and is fuzzed, is that nothing RE2 matches is
-// missing here.
+// The pass looks for words and runs of digits (gate.h) for the patterns that have them, and for the
+// others themselves.  A pattern whose words are all there is then looked for alone.  What comes out
+// only saves work: RE2 decides.  What must hold, and is fuzzed, is that nothing RE2 matches is
+// missing.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
@@ -26,20 +29,22 @@ struct Pattern {
   };
   std::string text;
   Kind kind = Kind::kRegex;
+  std::uint16_t texts = 1;  // in which kinds of texts it is wanted: bits
 };
 
 // Immutable; thread-safe.
 class FirstStage {
  public:
   struct Stats {
-    std::size_t exact = 0;     // Vectorscan takes the pattern as it is
-    std::size_t loosened = 0;  // ... only in part (its prefilter mode)
-    std::size_t always = 0;    // not at all: a candidate in every event
+    std::size_t gated = 0;    // patterns that are looked for when their words are there
+    std::size_t scanned = 0;  // ... that are looked for in every text
+    std::size_t always = 0;   // ... that cannot be looked for: candidates in every event
+    std::size_t databases = 0;
     std::size_t database_bytes = 0;
-    bool from_cache = false;
+    bool from_cache = false;  // all of them
   };
 
-  // The memory of one scan; one a worker, for any number of databases one after the other.
+  // The memory of one worker's scans, for any number of databases one after the other.
   class Scratch {
    public:
     Scratch() = default;
@@ -52,7 +57,12 @@ class FirstStage {
    private:
     friend class FirstStage;
     hs_scratch* memory_ = nullptr;
-    std::uint64_t owner_ = 0;  // the database it was made for
+    std::uint64_t owner_ = 0;           // the first stage it was made for
+    std::vector<bool> ready_;           // by pattern: large enough for its own database
+    std::vector<std::uint32_t> hits_;   // of the first pass
+    std::vector<std::uint32_t> seen_;   // by key: the number of the scan that saw it last
+    std::vector<std::uint32_t> tried_;  // by pattern: ... that looked at its gate last
+    std::uint32_t scan_ = 0;
   };
 
   // Regexes must be valid in RE2.  `cache`: a directory for compiled databases, made when it is not
@@ -65,21 +75,64 @@ class FirstStage {
   FirstStage& operator=(const FirstStage&) = delete;
   ~FirstStage();
 
-  // Appends the positions of all patterns that RE2 (or a literal search) would find inside any one
-  // of the values that `text` joins by newlines, each once, and perhaps of others.  `text` must be
-  // valid UTF-8 and below 4 GiB.
-  void scan(std::string_view text, Scratch& scratch, std::vector<std::uint32_t>& candidates) const;
+  // Appends the positions of all patterns wanted in texts of this kind (one bit) that RE2, or a
+  // literal search, would find inside any one of the values in `text`; each once, and perhaps
+  // others.  Every value has a newline before and behind it; valid UTF-8, below 4 GiB.
+  void scan(std::string_view text, std::uint16_t kind, Scratch& scratch,
+            std::vector<std::uint32_t>& candidates) const;
 
   [[nodiscard]] const Stats& stats() const { return stats_; }
   // Patterns that are candidates in every event.
   [[nodiscard]] std::span<const std::uint32_t> always() const { return always_; }
 
+  class Expressions;  // of one database
+
  private:
+  // A pattern's own database, compiled when its gate first opens: of thousands few ever do.
+  class Single {
+   public:
+    Single(std::string expression, unsigned flags)
+        : expression_(std::move(expression)), flags_(flags) {}
+    Single(const Single&) = delete;
+    Single& operator=(const Single&) = delete;
+    ~Single();
+
+    // Null: Vectorscan would not compile it.
+    [[nodiscard]] const hs_database* get() const;
+
+   private:
+    std::string expression_;
+    unsigned flags_;
+    mutable std::atomic<hs_database*> database_{nullptr};
+    mutable std::atomic<bool> refused_{false};
+  };
+  // Keys are the words and expressions of gates.
+  struct Gated {
+    std::unique_ptr<const Single> single;  // null: it has no gate
+    // Besides the group whose keys open it, one key of each of these must have been seen.
+    std::vector<std::vector<std::uint32_t>> others;
+  };
+  // What is run over every text of some kinds.
+  struct Database {
+    std::uint16_t texts = 0;
+    hs_database* database = nullptr;
+  };
+  class Builder;
+
   FirstStage();
+  std::expected<void, std::string> compile_database(std::uint16_t texts, Expressions& expressions,
+                                                    const std::filesystem::path& cache);
+  void prepare(Scratch& scratch) const;
+  bool is_open(std::uint32_t pattern, const Scratch& scratch) const;
+  bool found_alone(std::uint32_t pattern, std::string_view text, Scratch& scratch) const;
 
   std::uint64_t id_;  // unique in the process
-  hs_database* database_ = nullptr;
+  std::vector<Database> databases_;
+  std::size_t patterns_ = 0;
+  std::vector<std::uint16_t> texts_of_;  // by pattern
   std::vector<std::uint32_t> always_;
+  std::vector<Gated> gated_;                           // by pattern
+  std::vector<std::vector<std::uint32_t>> opened_by_;  // patterns, by key: a hit less `patterns_`
   Stats stats_;
 };
 

@@ -175,6 +175,19 @@ std::optional<std::vector<PatternId>> Condition::triggers() const {
   return best;
 }
 
+void Condition::collect_patterns(std::vector<PatternId>& out) const {
+  for (const FieldTest& test : tests) {
+    if (test.regex) out.insert(out.end(), test.regex->patterns.begin(), test.regex->patterns.end());
+    for (const LiteralTest& literals : test.literals) {
+      for (const auto& [id, position] : literals.by_pattern) out.push_back(id);
+    }
+    out.insert(out.end(), test.url_marks.begin(), test.url_marks.end());
+  }
+  for (const auto* children : {&all, &any, &none}) {
+    for (const Condition& each : *children) each.collect_patterns(out);
+  }
+}
+
 void Condition::collect_fields(std::vector<const FieldSelector*>& out) const {
   for (const FieldTest& test : tests) out.push_back(&test.field);
   for (const auto* children : {&all, &any, &none}) {

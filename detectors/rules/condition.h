@@ -80,6 +80,8 @@ struct Condition {
   // Patterns of which at least one is in any event that can satisfy this condition; nothing: it
   // cannot be told from patterns.
   [[nodiscard]] std::optional<std::vector<PatternId>> triggers() const;
+  // All that the first stage looks for on its behalf.
+  void collect_patterns(std::vector<PatternId>& out) const;
   // All selectors, whether asked for or excluded.
   void collect_fields(std::vector<const FieldSelector*>& out) const;
 };

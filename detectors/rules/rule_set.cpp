@@ -22,6 +22,12 @@ std::expected<std::unique_ptr<const RuleSet>, std::string> RuleSet::compile(
   set->triggered_by_.resize(set->patterns_->size());
   for (std::uint32_t i = 0; i < set->rules_.size(); ++i) set->index_rule(i);
 
+  std::vector<std::uint16_t> wanted_in(set->patterns_->size());  // event types
+  for (std::size_t i = 0; i < set->rules_.size(); ++i) {
+    std::vector<PatternId> ids;
+    set->rules_[i].where.collect_patterns(ids);
+    for (const PatternId id : ids) wanted_in[id] |= set->types_of_[i];
+  }
   std::vector<matcher::Pattern> scanned;
   for (PatternId id = 0; id < set->patterns_->size(); ++id) {
     if (set->triggered_by_[id].empty() && !set->patterns_->scanned(id)) continue;
@@ -29,7 +35,8 @@ std::expected<std::unique_ptr<const RuleSet>, std::string> RuleSet::compile(
     scanned.push_back({.text = std::string(set->patterns_->text(id)),
                        .kind = set->patterns_->kind(id) == PatternTable::Kind::kLiteral
                                    ? Kind::kLiteral
-                                   : Kind::kRegex});
+                                   : Kind::kRegex,
+                       .texts = wanted_in[id]});
     set->pattern_of_.push_back(id);
   }
   auto first_stage = matcher::FirstStage::compile(scanned, cache);
@@ -82,7 +89,7 @@ void RuleSet::choose(const Event& event, Scratch& scratch) const {
   };
   for (const std::uint32_t rule : always(event.type)) consider(rule);
   scratch.found.clear();
-  first_stage_->scan(scratch.values.joined(), scratch.first_stage, scratch.found);
+  first_stage_->scan(scratch.values.joined(), type, scratch.first_stage, scratch.found);
   scratch.candidates.reset(patterns_->size());
   for (const std::uint32_t found : scratch.found) {
     const PatternId id = pattern_of_[found];

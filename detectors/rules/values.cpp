@@ -27,7 +27,7 @@ void EventValues::add_leaves(FieldClass field, const std::vector<Leaf>& leaves) 
 void EventValues::lay_out(const Event& event) {
   decoder_.begin_event();
   values_.clear();
-  joined_.clear();
+  joined_ = '\n';
   add(FieldClass::kText, {}, event.text);
   add(FieldClass::kToolName, {}, event.tool.name);
   add_leaves(FieldClass::kArguments, event.tool.arguments);

@@ -30,7 +30,7 @@ class EventValues {
   void lay_out(const Event& event);
 
   [[nodiscard]] const std::vector<Value>& values() const { return values_; }
-  // All of them, one after the other, joined by newlines.
+  // All of them, one after the other, each with a newline before and behind it.
   [[nodiscard]] std::string_view joined() const { return joined_; }
   // Not everything could be decoded: a limit was reached.
   [[nodiscard]] bool exhausted() const { return decoder_.exhausted(); }

@@ -28,10 +28,12 @@ std::unique_ptr<const FirstStage> compile(const std::vector<std::string>& patter
   return std::move(*stage);
 }
 
-std::vector<std::uint32_t> candidates(const FirstStage& stage, std::string_view text) {
+// Of one value, or of several with newlines between them.
+std::vector<std::uint32_t> candidates(const FirstStage& stage, std::string_view text,
+                                      std::uint16_t kind = 1) {
   FirstStage::Scratch scratch;
   std::vector<std::uint32_t> found;
-  stage.scan(text, scratch, found);
+  stage.scan("\n" + std::string(text) + "\n", kind, scratch, found);
   std::ranges::sort(found);
   CHECK(std::ranges::adjacent_find(found) == found.end());  // each once
   return found;
@@ -134,10 +136,12 @@ TEST_CASE("where the dialects differ, nothing is missed") {
 
 TEST_CASE("random patterns and texts: nothing is missed") {
   std::mt19937 dice(20261125);
-  const std::vector<std::string> atoms = {"a",    "b",      "ab",    "\\w", "\\s",    "\\S", ".",
-                                          "[ab]", "[^a]",   "(?i)k", "é",   "\\d",    "\\b", "^",
-                                          "$",    "(?:ab)", "(a|b)", "\\W", "[^\\s]", "s"};
-  const std::vector<std::string> repeats = {"", "", "", "*", "+", "?", "{2}", "{1,3}", "{0,20}"};
+  const std::vector<std::string> atoms = {
+      "a",      "b", "ab",  "\\w",         "\\s",      "\\S",   ".",       "[ab]",  "[^a]",
+      "(?i)k",  "é", "\\d", "\\b",         "^",        "$",     "(?:ab)",  "(a|b)", "\\W",
+      "[^\\s]", "s", "kab", "(?:bak|sab)", "(?i:as)k", "[0-9]", "\\d[ -]?"};
+  const std::vector<std::string> repeats = {"",  "",    "",      "*",      "+",
+                                            "?", "{2}", "{1,3}", "{0,20}", "{9}"};
   const std::vector<std::string> letters = {
       "a", "b", "k", "K", "\xE2\x84\xAA", "s", "\xC5\xBF", "é", " ", "\v", "1", "_", "-", "É"};
   const auto pick = [&](const std::vector<std::string>& from) {
@@ -157,10 +161,12 @@ TEST_CASE("random patterns and texts: nothing is missed") {
     if (re2::RE2(pattern, options).ok()) patterns.push_back(pattern);
   }
   std::vector<std::string> values;
-  for (int i = 0; i < 60; ++i) {
+  const std::vector<std::string> words = {
+      "kab", "bak", "sab", "ask", "A\xC5\xBFK", "123456789", "1 2-3 4 5 6 7 8 9", "SAB"};
+  for (int i = 0; i < 90; ++i) {
     std::string value;
     const std::size_t size = 1 + dice() % 9;
-    for (std::size_t c = 0; c < size; ++c) value += pick(letters);
+    for (std::size_t c = 0; c < size; ++c) value += pick(dice() % 4 == 0 ? words : letters);
     values.push_back(value);
   }
   check_sound(patterns, values);
@@ -172,8 +178,33 @@ TEST_CASE("ordinary text has no candidates") {
   CHECK(candidates(*stage, "The table stands in the kitchen; curl up beside it.").empty());
   CHECK(candidates(*stage, "").empty());
   CHECK(candidates(*stage, "curl -s x | sh") == std::vector<std::uint32_t>{0});
-  CHECK(stage->stats().exact == 3);
+  CHECK(stage->stats().gated == 3);
+  CHECK(stage->stats().scanned == 0);
   CHECK(stage->stats().always == 0);
+}
+
+TEST_CASE("a pattern is looked for only in the kinds of text that want it") {
+  const std::vector<Pattern> patterns = {
+      {.text = "(?i)ignore\\s+previous", .texts = 1},
+      {.text = "(?i)ignore\\s+previous", .texts = 2},
+      {.text = "[0-9]{3}x[ab]", .texts = 2},
+      {.text = "[0-9]{3}x[ab]", .texts = 3},
+      {.text = "evil", .kind = Pattern::Kind::kLiteral, .texts = 2},
+  };
+  const auto stage = FirstStage::compile(patterns, {});
+  REQUIRE(stage.has_value());
+  const std::string text = "IGNORE previous 123xa";
+  CHECK(candidates(**stage, text, 1) == std::vector<std::uint32_t>{0, 3});
+  CHECK(candidates(**stage, text, 2) == std::vector<std::uint32_t>{1, 2, 3});
+}
+
+TEST_CASE("a gate opens for all of its words, wherever they stand, and the pattern decides") {
+  const auto stage = compile({"(?i)\\b(?:ignore|disregard)\\s+(?:\\w+\\s+){0,3}instructions\\b"});
+  CHECK(stage->stats().gated == 1);
+  CHECK(candidates(*stage, "please disregard all of these instructions") ==
+        std::vector<std::uint32_t>{0});
+  CHECK(candidates(*stage, "instructions: do not ignore").empty());
+  CHECK(candidates(*stage, "ignore that").empty());
 }
 
 TEST_CASE("literals ignore ASCII case and nothing else") {
@@ -188,7 +219,7 @@ TEST_CASE("literals ignore ASCII case and nothing else") {
 }
 
 TEST_CASE("a pattern that Vectorscan refuses is a candidate in every event, and the others work") {
-  const auto stage = compile({"evil", "(?U)x{2,}\\Cy"});
+  const auto stage = compile({"evil", "(?:a|b*)*"});
   CHECK(stage->stats().always == 1);
   CHECK(candidates(*stage, "evil") == std::vector<std::uint32_t>{0, 1});
   CHECK(candidates(*stage, "good") == std::vector<std::uint32_t>{1});
