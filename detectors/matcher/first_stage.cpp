@@ -24,9 +24,13 @@ constexpr unsigned kFlags = HS_FLAG_SINGLEMATCH;
 // How much of a pattern's counting is kept: as much as Vectorscan can bear.
 constexpr std::array<Limits, 3> kLimits = {{
     {.run_min = 32, .run_max = 64, .group_positions = 32},
-    {.run_min = 16, .run_max = 0, .group_positions = 8},
+    {.run_min = 16, .run_max = 32, .group_positions = 16},
     {.run_min = 1, .run_max = 0, .group_positions = 1},
 }};
+// A pattern that has its words is compiled while an event waits: what is looser compiles faster.
+constexpr std::size_t kLimitsAlone = 1;
+constexpr std::size_t kLimitsAloneLong = 2;
+constexpr std::size_t kLongPattern = 1000;  // bytes
 // Patterns that only fail when all are compiled together (too large) are made simpler, or taken
 // out, one at a time.
 constexpr std::size_t kRefusalsMax = 200;
@@ -224,7 +228,9 @@ class FirstStage::Builder {
     }
     const auto tree = parse_re2(pattern.text);
     const Gate gate = tree ? gate_of(*tree) : Gate{};
-    auto translated = tree ? translate(*tree, 0, !gate.open()) : std::nullopt;
+    const std::size_t alone = pattern.text.size() > kLongPattern ? kLimitsAloneLong : kLimitsAlone;
+    auto translated =
+        tree ? translate(*tree, gate.open() ? 0 : alone, !gate.open()) : std::nullopt;
     if (!translated) {
       stage_.always_.push_back(id);
       return;
