@@ -39,8 +39,8 @@ void add_rules(const std::string& path, Config& config) {
 }
 
 std::string summary(const ImportReport& import) {
-  std::string said = fmt::format("{}: {} rules taken", printable(import.path, 4096),
-                                 grouped(import.taken));
+  std::string said =
+      fmt::format("{}: {} rules taken", printable(import.path, 4096), grouped(import.taken));
   if (!import.reduced.empty()) said += fmt::format(" ({} in part)", grouped(import.reduced.size()));
   said += fmt::format(", {} refused", grouped(import.refused.size()));
   if (import.left_out > 0) said += fmt::format(", {} not wanted", grouped(import.left_out));

@@ -82,7 +82,8 @@ std::optional<Document> parse(std::string name, std::string text, Diagnostics& d
 std::optional<Document> load(const std::filesystem::path& path, Diagnostics& diagnostics,
                              const Limits& limits = {});
 
-// A file's bytes; at most one more than `file_bytes_max`, so that `parse` sees that it is too large.
+// A file's bytes; at most one more than `file_bytes_max`, so that `parse` sees that it is too
+// large.
 std::optional<std::string> read_file(const std::filesystem::path& path, Diagnostics& diagnostics,
                                      const Limits& limits = {});
 

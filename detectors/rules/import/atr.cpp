@@ -35,8 +35,8 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 10> kCategor
 std::string_view category_of(const Node& rule) {
   const Node* tags = rule.find("tags");
   const std::string name = tags != nullptr ? text_at(*tags, "category") : "";
-  const auto* found = std::ranges::find(kCategories, name,
-                                        &std::pair<std::string_view, std::string_view>::first);
+  const auto* found =
+      std::ranges::find(kCategories, name, &std::pair<std::string_view, std::string_view>::first);
   return found == kCategories.end() ? "prompt_injection" : found->second;
 }
 
@@ -159,6 +159,7 @@ class Tests {
     one("user_input", "text", EventType::kUserMessage);
     one("agent_output", "text", EventType::kModelOutput);
     one("tool_response", "result", EventType::kToolResult);
+    one("response", "result", EventType::kToolResult);
     one("tool_description", "description", EventType::kToolDefinitions);
     if (auto call = call_of(test)) {
       constexpr EventType kCall = EventType::kToolCall;
@@ -231,9 +232,8 @@ void import_rule(const Node& node, const Importer::Origin& origin, Importer& imp
   if (taken == nullptr) return;
   const std::vector<std::string>& left_out = detection->left_out;
   if (!left_out.empty()) {
-    importer.reduce(origin,
-                    fmt::format("{} of its conditions {} left out: {}", left_out.size(),
-                                left_out.size() == 1 ? "is" : "are", left_out.front()));
+    importer.reduce(origin, fmt::format("{} of its conditions {} left out: {}", left_out.size(),
+                                        left_out.size() == 1 ? "is" : "are", left_out.front()));
   }
   const Node* tags = node.find("tags");
   if (tags != nullptr && text_at(*tags, "suppress_in_code_blocks") == "true") {
@@ -259,9 +259,8 @@ bool import_file(const std::filesystem::path& path, Importer& importer, std::siz
   const Node& root = *document->root;
   if (root.find("detection") == nullptr) return false;
   const Node* id = root.find("id");
-  const Importer::Origin origin{.id = text_at(root, "id"),
-                                .source = &source,
-                                .line = id != nullptr ? id->line : root.line};
+  const Importer::Origin origin{
+      .id = text_at(root, "id"), .source = &source, .line = id != nullptr ? id->line : root.line};
   if (importer.room(origin)) import_rule(root, origin, importer);
   return true;
 }

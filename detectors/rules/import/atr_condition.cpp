@@ -51,12 +51,12 @@ std::vector<Place> places_of(std::string_view field, std::string_view source) {
   }
   if (field != "content") return {};
   if (source == "llm_io") {
-    return {{"content",
-             {EventType::kUserMessage, EventType::kModelOutput, EventType::kToolResult}}};
+    return {
+        {"content", {EventType::kUserMessage, EventType::kModelOutput, EventType::kToolResult}}};
   }
   if (source == "mcp_exchange") {
-    return {{"content",
-             {EventType::kToolDefinitions, EventType::kToolCall, EventType::kToolResult}}};
+    return {
+        {"content", {EventType::kToolDefinitions, EventType::kToolCall, EventType::kToolResult}}};
   }
   if (source == "tool_call") return {{"content", {EventType::kToolCall}}};
   return {{"content", all_types()}};

@@ -26,8 +26,8 @@ constexpr std::size_t kStopwordPatternBytes = 8'000;
 struct Allowlist {
   enum class Target : std::uint8_t { kSecret, kMatch, kLine };
   Target target = Target::kSecret;
-  bool all = false;             // condition = "AND": of each kind that is there, one
-  bool elsewhere = false;       // by path or commit
+  bool all = false;        // condition = "AND": of each kind that is there, one
+  bool elsewhere = false;  // by path or commit
   std::vector<std::string> regexes;
   std::vector<std::string> stopwords;
   std::vector<std::string> rules;  // targetRules; empty: all
@@ -101,15 +101,15 @@ class GitleaksRule {
     put_exceptions(test);
 
     const std::string title = imported_title(text_at(node_, "description"));
-    Node rule = make_.map(
-        {{"id", make_.text(id)},
-         {"title", make_.text(title.empty() ? origin_.id : title)},
-         {"severity", make_.text(importer_.capped(Severity::kHigh))},
-         {"category", make_.text("secret")},
-         {"on", make_.list({make_.text("system_message"), make_.text("user_message"),
-                            make_.text("model_output"), make_.text("tool_definitions"),
-                            make_.text("tool_call"), make_.text("tool_result")})},
-         {"where", std::move(test)}});
+    Node rule =
+        make_.map({{"id", make_.text(id)},
+                   {"title", make_.text(title.empty() ? origin_.id : title)},
+                   {"severity", make_.text(importer_.capped(Severity::kHigh))},
+                   {"category", make_.text("secret")},
+                   {"on", make_.list({make_.text("system_message"), make_.text("user_message"),
+                                      make_.text("model_output"), make_.text("tool_definitions"),
+                                      make_.text("tool_call"), make_.text("tool_result")})},
+                   {"where", std::move(test)}});
     importer_.put_tags(rule, texts_at(node_, "tags"), make_);
     if (importer_.take(origin_, rule) == nullptr) return;
     for (const std::string& what : reduced_) importer_.reduce(origin_, what);
@@ -225,11 +225,11 @@ void import_gitleaks(Importer& importer) {
   load.on_file(*document->source);
   const Node& root = *document->root;
   const Node* rules = root.find("rules");
-  const bool known = rules != nullptr ? rules->kind == Node::Kind::kSequence
-                                      : root.find("extend") != nullptr;
+  const bool known =
+      rules != nullptr ? rules->kind == Node::Kind::kSequence : root.find("extend") != nullptr;
   if (!known) {
-    yaml::error_at(root, "no [[rules]]: not a configuration of gitleaks",
-                   "name a gitleaks.toml", load.diagnostics);
+    yaml::error_at(root, "no [[rules]]: not a configuration of gitleaks", "name a gitleaks.toml",
+                   load.diagnostics);
     return;
   }
   warn_of_extension(root, load.diagnostics);
@@ -237,8 +237,7 @@ void import_gitleaks(Importer& importer) {
   const std::vector<Allowlist> global = read_allowlists(root);
   const yaml::Source source{.name = document->source->name, .text = ""};
   for (const Node& node : rules->items) {
-    const Importer::Origin origin{
-        .id = text_at(node, "id"), .source = &source, .line = node.line};
+    const Importer::Origin origin{.id = text_at(node, "id"), .source = &source, .line = node.line};
     if (!importer.room(origin)) return;
     const std::string id = imported_id("gitleaks", origin.id);
     if (id.empty()) {

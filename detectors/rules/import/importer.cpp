@@ -182,12 +182,11 @@ void Importer::finish() {
       if (named_.contains(id)) continue;
       const std::vector<std::string_view> known(named_.begin(), named_.end());
       const std::string_view near = nearest(id, known);
-      load_.diagnostics.add(
-          {.gravity = Gravity::kWarning,
-           .file = source_.path.string(),
-           .excerpt = "",
-           .message = fmt::format("no rule is called `{}`", id),
-           .hint = near.empty() ? "" : fmt::format("did you mean `{}`?", near)});
+      load_.diagnostics.add({.gravity = Gravity::kWarning,
+                             .file = source_.path.string(),
+                             .excerpt = "",
+                             .message = fmt::format("no rule is called `{}`", id),
+                             .hint = near.empty() ? "" : fmt::format("did you mean `{}`?", near)});
     }
   }
 }

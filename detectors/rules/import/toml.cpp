@@ -5,12 +5,12 @@
 // Reports instead of throwing, and compiled here alone.
 #define TOML_EXCEPTIONS 0
 #define TOML_ENABLE_FORMATTERS 0
+#include <toml++/toml.h>
+
 #include <algorithm>
 #include <sstream>
 #include <string_view>
 #include <utility>
-
-#include <toml++/toml.h>
 
 #include "daemon/text.h"
 

@@ -16,9 +16,9 @@
 namespace tocsin {
 
 // Mistakes go to `diagnostics`, and then there is no document.
-std::optional<yaml::Document> parse_toml(std::string name, std::string text, Diagnostics& diagnostics,
-                                    const yaml::Limits& limits = {});
+std::optional<yaml::Document> parse_toml(std::string name, std::string text,
+                                         Diagnostics& diagnostics, const yaml::Limits& limits = {});
 std::optional<yaml::Document> load_toml(const std::filesystem::path& path, Diagnostics& diagnostics,
-                                   const yaml::Limits& limits = {});
+                                        const yaml::Limits& limits = {});
 
 }  // namespace tocsin
