@@ -210,7 +210,7 @@ test_cases:
     - {tool_response: not evil, expected: not_triggered}
     - {somewhere_else: evil, expected: not_triggered}
 evasion_tests:
-  - {input: e v i l, expected: not_triggered, bypass_technique: spacing}
+  - {input: "e\u200bvil", expected: not_triggered, bypass_technique: invisible}
   - {input: wicked, expected: not_triggered, bypass_technique: synonym}
 )"));
   const ImportReport& report = one.report();

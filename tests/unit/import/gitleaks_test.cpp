@@ -49,7 +49,7 @@ TEST_CASE("a rule of gitleaks becomes one of ours") {
   CHECK(rule->info.category == Category::kSecret);
   CHECK(rule->info.tags == Strings{"cwe:CWE-798"});
   CHECK(read.report().tags_dropped == 1);
-  CHECK(rule->line == 4);
+  CHECK(rule->line == 3);
   for (const EventType type : {EventType::kUserMessage, EventType::kModelOutput,
                                EventType::kToolCall, EventType::kToolResult}) {
     CAPTURE(name_of(type));
