@@ -190,6 +190,47 @@ void read_paths(MapReader& reader, std::string_view key, std::vector<std::filesy
   for (const std::string& path : paths) out->push_back(resolve(*node, path));
 }
 
+// One import: which format is said by the key that holds the path.
+void read_import(const Node& node, yaml::ReadContext& context, std::vector<ImportSource>* out) {
+  yaml::ReadContext from_file(context.diagnostics);  // nothing of a list can be overridden
+  MapReader reader(&node, "rules.imports", from_file);
+  if (reader.self() == nullptr) return;
+  ImportSource source;
+  std::size_t named = 0;
+  for (std::size_t i = 0; i < kImportFormatNames.size(); ++i) {
+    std::string path;
+    reader.string(kImportFormatNames[i], &path);
+    if (path.empty()) continue;
+    ++named;
+    source.format = static_cast<ImportFormat>(i);
+    source.path = resolve(*reader.node(kImportFormatNames[i]), path);
+  }
+  auto severity = static_cast<std::size_t>(source.severity_max);
+  reader.choice("severity_max", severity_names(), &severity);
+  source.severity_max = static_cast<Severity>(severity);
+  reader.strings("only", &source.only);
+  reader.strings("except", &source.except);
+  reader.finish();
+  if (named != 1) {
+    yaml::error_at(node, "an import names one file or folder",
+                   "{gitleaks: gitleaks.toml} or {atr: node_modules/agent-threat-rules}",
+                   context.diagnostics);
+    return;
+  }
+  out->push_back(std::move(source));
+}
+
+void read_imports(MapReader& rules, std::vector<ImportSource>* out) {
+  const Node* list = rules.node("imports");
+  if (list == nullptr || list->kind == Node::Kind::kNull) return;
+  if (list->kind != Node::Kind::kSequence) {
+    yaml::error_at(*list, "`rules.imports` must be a list", "[{gitleaks: gitleaks.toml}]",
+                   rules.context().diagnostics);
+    return;
+  }
+  for (const Node& item : list->items) read_import(item, rules.context(), out);
+}
+
 template <typename Duration>
 void read_duration(MapReader& reader, std::string_view key, std::int64_t min, std::int64_t max,
                    Duration* out) {
@@ -340,6 +381,7 @@ Config load_config(const std::filesystem::path& path, bool kafka_needed,
   if (!shipped.empty()) config.rules.packs = {shipped / "packs"};
   read_paths(rules, "packs", &config.rules.packs);
   read_paths(rules, "systems", &config.rules.systems);
+  read_imports(rules, &config.rules.imports);
   std::string cache = user_cache(environment).string();
   rules.string("cache_dir", &cache);
   config.rules.cache_dir = cache;

@@ -21,6 +21,7 @@
 #include "daemon/log.h"
 #include "daemon/session/session_table.h"
 #include "daemon/yaml/document.h"
+#include "detectors/rules/import/source.h"
 
 namespace tocsin {
 
@@ -56,6 +57,7 @@ struct Config {
   struct {
     std::vector<std::filesystem::path> packs;    // without the key: those that come with tocsin
     std::vector<std::filesystem::path> systems;  // nobody else can know yours
+    std::vector<ImportSource> imports;           // rules written for other tools
     std::filesystem::path cache_dir;             // of compiled rules; empty: none
     bool watch = true;                           // reload when a file has changed
   } rules;

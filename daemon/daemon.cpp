@@ -97,6 +97,15 @@ void Daemon::publish_policy() {
              {"detectors", policy_->detectors().size()},
              {"systems", policy_->systems().size()},
              {"sha256", policy_->sha256()}});
+  for (const ImportReport& import : policy_->imports()) {
+    log::info("policy.imported", "rules written for another tool; `tocsin check` has the reasons",
+              {{"format", kImportFormatNames[static_cast<std::size_t>(import.format)]},
+               {"path", import.path},
+               {"taken", import.taken},
+               {"refused", import.refused.size()},
+               {"tests", import.tests},
+               {"tests_failed", import.tests_failed}});
+  }
 }
 
 void Daemon::adopt(std::shared_ptr<const Policy> policy) {

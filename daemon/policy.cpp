@@ -73,8 +73,8 @@ std::vector<fs::path> policy_files(const std::vector<fs::path>& paths, Diagnosti
 
 std::string fingerprint(const PolicySources& sources) {
   std::string print;
-  for (const auto* paths : {&sources.packs, &sources.systems}) {
-    for (const std::filesystem::path& file : policy_files(*paths)) {
+  const auto add = [&](const std::vector<fs::path>& files) {
+    for (const fs::path& file : files) {
       struct stat facts{};
       if (::stat(file.c_str(), &facts) != 0) {
         print += fmt::format("{} -\n", file.string());
@@ -83,7 +83,10 @@ std::string fingerprint(const PolicySources& sources) {
       print += fmt::format("{} {} {} {} {}.{}\n", file.string(), facts.st_dev, facts.st_ino,
                            facts.st_size, facts.st_mtim.tv_sec, facts.st_mtim.tv_nsec);
     }
-  }
+  };
+  add(policy_files(sources.packs));
+  add(policy_files(sources.systems));
+  for (const ImportSource& import : sources.imports) add(import_files(import));
   return print;
 }
 
@@ -112,9 +115,13 @@ void Policy::load_detectors(const yaml::Node* options, Diagnostics& diagnostics)
 }
 
 void Policy::load_rules(const std::vector<yaml::Document>& packs, const PolicySources& sources,
+                        const std::function<void(const yaml::Source&)>& on_file,
                         Diagnostics& diagnostics) {
   auto patterns = std::make_unique<PatternTable>();
   std::vector<Rule> rules = read_packs(packs, *patterns, diagnostics);
+  imports_ = import_rules(
+      sources.imports,
+      {.patterns = *patterns, .rules = rules, .on_file = on_file, .diagnostics = diagnostics});
   if (diagnostics.has_errors()) {
     // Enough for what else is checked: which rules there are.
     for (const Rule& rule : rules) reportable_.push_back(rule.info);
@@ -148,13 +155,14 @@ std::shared_ptr<const Policy> Policy::load(const PolicySources& sources, Diagnos
   const std::shared_ptr<Policy> policy(new Policy);
   policy->files_ = fingerprint(sources);
   std::string digests;
+  const auto add_digest = [&](const yaml::Source& source) {
+    // The file's name, not its path: the same ConfigMap mounted elsewhere is the same policy.
+    digests +=
+        fmt::format("{} {}\n", fs::path(source.name).filename().string(), sha256_hex(source.text));
+  };
   const auto load_file = [&](const fs::path& file) {
     auto document = yaml::load(file, diagnostics);
-    // The file's name, not its path: the same ConfigMap mounted elsewhere is the same policy.
-    if (document) {
-      digests +=
-          fmt::format("{} {}\n", file.filename().string(), sha256_hex(document->source->text));
-    }
+    if (document) add_digest(*document->source);
     return document;
   };
 
@@ -162,7 +170,7 @@ std::shared_ptr<const Policy> Policy::load(const PolicySources& sources, Diagnos
   for (const fs::path& file : policy_files(sources.packs, &diagnostics)) {
     if (auto document = load_file(file)) packs.push_back(std::move(*document));
   }
-  policy->load_rules(packs, sources, diagnostics);
+  policy->load_rules(packs, sources, add_digest, diagnostics);
   policy->load_detectors(sources.detector_options, diagnostics);
   policy->load_correlations(packs, diagnostics);
   packs.clear();

@@ -17,6 +17,7 @@
 #include "daemon/yaml/document.h"
 #include "detectors/detector.h"
 #include "detectors/rules/correlation.h"
+#include "detectors/rules/import/import.h"
 #include "detectors/rules/rule_set.h"
 
 namespace tocsin {
@@ -25,6 +26,7 @@ struct PolicySources {
   // Files, or directories whose *.yaml and *.yml are read in name order.
   std::vector<std::filesystem::path> packs;
   std::vector<std::filesystem::path> systems;
+  std::vector<ImportSource> imports;
   std::filesystem::path cache;  // where compiled rules are kept between starts; empty: nowhere
   bool owner_needed = true;     // every profile names its owner; only replay may do without
   const yaml::Node* detector_options = nullptr;  // the `detectors:` map of the configuration
@@ -62,6 +64,8 @@ class Policy {
   [[nodiscard]] std::span<const SystemProfile> systems() const { return systems_; }
   // The position in `systems()`; its size for a system nobody profiled.
   [[nodiscard]] std::size_t system_index(std::string_view name) const;
+  // What became of each of the sources' imports.
+  [[nodiscard]] std::span<const ImportReport> imports() const { return imports_; }
   // Of all files read, with their names: two processes with equal digests apply the same policy.
   [[nodiscard]] const std::string& sha256() const { return sha256_; }
   // Of its files, taken before they were read.
@@ -70,11 +74,13 @@ class Policy {
  private:
   Policy() = default;
   void load_rules(const std::vector<yaml::Document>& packs, const PolicySources& sources,
+                  const std::function<void(const yaml::Source&)>& on_file,
                   Diagnostics& diagnostics);
   void load_correlations(const std::vector<yaml::Document>& packs, Diagnostics& diagnostics);
   void load_detectors(const yaml::Node* options, Diagnostics& diagnostics);
 
   std::unique_ptr<const RuleSet> rules_;
+  std::vector<ImportReport> imports_;
   std::vector<LoadedDetector> detectors_;
   std::unique_ptr<const CorrelationSet> correlations_;
   std::size_t first_correlation_ = 0;

@@ -7,6 +7,7 @@ namespace tocsin {
 PolicySources policy_sources(const Config& config, bool owner_needed) {
   return {.packs = config.rules.packs,
           .systems = config.rules.systems,
+          .imports = config.rules.imports,
           .cache = config.rules.cache_dir,
           .owner_needed = owner_needed,
           .detector_options = config.detectors};

@@ -1,14 +1,17 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iostream>
 #include <memory>
-#include <set>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
 #include "daemon/cli/cli.h"
+#include "daemon/text.h"
 
 namespace tocsin::cli {
 namespace {
@@ -25,13 +28,19 @@ bool is_profile(const std::filesystem::path& path) {
   return document && document->root->find("system") != nullptr;
 }
 
-// What a PATH holds is told from its content: packs have `rules:`, profiles have `system:`.
+// What a PATH holds is told from its content: packs have `rules:`, profiles have `system:`, Agent
+// Threat Rules `detection:`; TOML is gitleaks'.
 void sort_paths(const std::vector<std::string>& paths, Config& config) {
   config.rules.packs.clear();
   config.rules.systems.clear();
+  config.rules.imports.clear();
   for (const std::string& path : paths) {
     const std::filesystem::path at(path);
     std::error_code error;
+    if (import_format_of(at)) {
+      add_rules(path, config);
+      continue;
+    }
     if (std::filesystem::is_directory(at / "packs", error) ||
         std::filesystem::is_directory(at / "systems", error)) {
       if (std::filesystem::is_directory(at / "packs", error)) {
@@ -55,6 +64,54 @@ void sort_paths(const std::vector<std::string>& paths, Config& config) {
   }
 }
 
+// One line a rule, in the order of the files.
+struct Remark {
+  const ImportNote* note;
+  std::string_view what;
+};
+
+std::vector<Remark> remarks_on(const ImportReport& import) {
+  std::vector<Remark> remarks;
+  for (const ImportNote& note : import.refused) remarks.push_back({&note, "refused"});
+  for (const ImportNote& note : import.reduced) remarks.push_back({&note, "taken in part"});
+  for (const ImportNote& note : import.failed) remarks.push_back({&note, "fails its own tests"});
+  std::ranges::stable_sort(remarks, {}, [](const Remark& remark) {
+    return std::pair(std::string_view(remark.note->file), remark.note->line);
+  });
+  return remarks;
+}
+
+void print_imports(const Policy& policy, bool coloured) {
+  const std::string_view bold = coloured ? "\033[1m" : "";
+  const std::string_view yellow = coloured ? "\033[1;33m" : "";
+  const std::string_view reset = coloured ? "\033[0m" : "";
+  for (const ImportReport& import : policy.imports()) {
+    std::cout << summary(import) << '\n';
+    for (const auto& [note, what] : remarks_on(import)) {
+      std::cout << fmt::format("  {}{}:{}:{} {}: {}{}{}: {}\n", bold, printable(note->file, 4096),
+                               note->line, reset, note->id, yellow, what, reset, note->text);
+    }
+  }
+}
+
+// The diagnostics, and what was said of imported rules as warnings among them.
+std::string all_as_json(const Diagnostics& diagnostics, const Policy* policy) {
+  auto list = nlohmann::ordered_json::parse(to_json(diagnostics));
+  if (policy != nullptr) {
+    for (const ImportReport& import : policy->imports()) {
+      for (const auto& [note, what] : remarks_on(import)) {
+        list.push_back({{"gravity", "warning"},
+                        {"file", note->file},
+                        {"line", note->line},
+                        {"column", 1},
+                        {"message", fmt::format("{}: {}", note->id, what)},
+                        {"hint", note->text}});
+      }
+    }
+  }
+  return list.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
 int check(const Options& options) {
   Diagnostics diagnostics;
   Config config = load_config(options.config, !options.config.empty(), process_environment(),
@@ -66,7 +123,7 @@ int check(const Options& options) {
   }
   const auto policy = load_policy(config, true, diagnostics);
   if (options.json) {
-    std::cout << to_json(diagnostics) << '\n';
+    std::cout << all_as_json(diagnostics, policy.get()) << '\n';
     return diagnostics.has_errors() ? kOperatorMistake : kDone;
   }
   if (const int status = report(diagnostics); status != kDone) return status;
@@ -77,6 +134,7 @@ int check(const Options& options) {
   std::cout << fmt::format("ok: {} rules ({} examples passed), {} detectors, {} systems\n",
                            policy->rules().rules().size(), examples, policy->detectors().size(),
                            policy->systems().size());
+  print_imports(*policy, colour(stdout));
   const matcher::FirstStage::Stats& stats = policy->rules().first_stage().stats();
   if (stats.always > 0) {
     std::cout << fmt::format(
@@ -95,7 +153,8 @@ void add_check(CLI::App& app, int* exit) {
   auto options = std::make_shared<Options>();
   command->add_option("--config", options->config, "The configuration file");
   command->add_option("PATH", options->paths,
-                      "Packs, profiles, or directories of them, instead of the configured ones");
+                      "Packs, profiles, or directories of them, a gitleaks.toml, a folder of Agent "
+                      "Threat Rules, instead of the configured ones");
   command->add_flag("--json", options->json, "Diagnostics as a JSON array on standard output");
   command->footer(
       "Prints every mistake with file:line:column, the line and what is allowed; exit status 2\n"
@@ -103,7 +162,8 @@ void add_check(CLI::App& app, int* exit) {
       "Examples:\n"
       "  tocsin check                                    # the rules that come with tocsin\n"
       "  tocsin check --config /etc/tocsin/tocsin.yaml\n"
-      "  tocsin check rules/packs/shell.yaml");
+      "  tocsin check rules/packs/shell.yaml\n"
+      "  tocsin check .gitleaks.toml node_modules/agent-threat-rules");
   command->callback([options, exit] { *exit = check(*options); });
 }
 

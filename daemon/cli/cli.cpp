@@ -1,11 +1,13 @@
 #include "daemon/cli/cli.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <iostream>
 
 #include "daemon/policy_reload.h"
+#include "daemon/text.h"
 
 namespace tocsin::cli {
 
@@ -26,6 +28,31 @@ int report(const Diagnostics& diagnostics) {
   std::cerr << diagnostics.errors() << (diagnostics.errors() == 1 ? " error" : " errors")
             << "; nothing was loaded\n";
   return kOperatorMistake;
+}
+
+void add_rules(const std::string& path, Config& config) {
+  if (const auto format = import_format_of(path)) {
+    config.rules.imports.push_back({.format = *format, .path = path, .only = {}, .except = {}});
+  } else {
+    config.rules.packs.emplace_back(path);
+  }
+}
+
+std::string summary(const ImportReport& import) {
+  std::string said =
+      fmt::format("{}: {} rules taken", printable(import.path, 4096), grouped(import.taken));
+  if (!import.reduced.empty()) said += fmt::format(" ({} in part)", grouped(import.reduced.size()));
+  said += fmt::format(", {} refused", grouped(import.refused.size()));
+  if (import.left_out > 0) said += fmt::format(", {} not wanted", grouped(import.left_out));
+  if (import.tests > 0) {
+    said += fmt::format("; {} of their own {} tests fail", grouped(import.tests_failed),
+                        grouped(import.tests));
+  }
+  if (import.evasions > 0) {
+    said += fmt::format("; {} of {} evasions that their authors know of are found",
+                        grouped(import.evasions_found), grouped(import.evasions));
+  }
+  return said;
 }
 
 std::shared_ptr<const Policy> load_policy(const Config& config, bool owner_needed,

@@ -38,6 +38,12 @@ std::string grouped(std::uint64_t number);
 // errors.
 int report(const Diagnostics& diagnostics);
 
+// A pack, a folder of packs, or rules written for another tool: told from the content.
+void add_rules(const std::string& path, Config& config);
+
+// "gitleaks.toml: 219 rules taken, 3 refused", and what came of their own tests.
+std::string summary(const ImportReport& import);
+
 // The policy of a configuration.
 std::shared_ptr<const Policy> load_policy(const Config& config, bool owner_needed,
                                           Diagnostics& diagnostics);

@@ -140,12 +140,17 @@ int replay(const Options& options) {
   Diagnostics diagnostics;
   Config config =
       load_config(options.config, false, process_environment(), environment_names(), diagnostics);
-  if (!options.rules.empty()) config.rules.packs.assign(options.rules.begin(), options.rules.end());
+  if (!options.rules.empty()) {
+    config.rules.packs.clear();
+    config.rules.imports.clear();
+    for (const std::string& path : options.rules) add_rules(path, config);
+  }
   if (!options.systems.empty()) {
     config.rules.systems.assign(options.systems.begin(), options.systems.end());
   }
   const auto policy = load_policy(config, false, diagnostics);
   if (const int status = report(diagnostics); status != kDone) return status;
+  for (const ImportReport& import : policy->imports()) std::cerr << summary(import) << '\n';
 
   std::ofstream file;
   const bool to_stdout = options.out.empty() || options.out == "-";
@@ -208,7 +213,8 @@ void add_replay(CLI::App& app, int* exit) {
   // One value each time: what follows it is a FILE.
   command
       ->add_option("--rules", options->rules,
-                   "A rule pack, or a directory of them; may be repeated")
+                   "A rule pack, a directory of them, a gitleaks.toml or a folder of Agent Threat "
+                   "Rules; may be repeated")
       ->allow_extra_args(false);
   command
       ->add_option("--systems", options->systems,

@@ -284,8 +284,8 @@ std::optional<Document> parse(std::string name, std::string text, Diagnostics& d
   return document;
 }
 
-std::optional<Document> load(const std::filesystem::path& path, Diagnostics& diagnostics,
-                             const Limits& limits) {
+std::optional<std::string> read_file(const std::filesystem::path& path, Diagnostics& diagnostics,
+                                     const Limits& limits) {
   const auto fail = [&](std::string message, std::string hint) {
     diagnostics.add({.file = path.string(),
                      .excerpt = "",
@@ -304,7 +304,14 @@ std::optional<Document> load(const std::filesystem::path& path, Diagnostics& dia
   stream.read(text.data(), static_cast<std::streamsize>(text.size()));
   if (stream.bad()) return fail("cannot be read", "");
   text.resize(static_cast<std::size_t>(stream.gcount()));
-  return parse(path.string(), std::move(text), diagnostics, limits);
+  return text;
+}
+
+std::optional<Document> load(const std::filesystem::path& path, Diagnostics& diagnostics,
+                             const Limits& limits) {
+  auto text = read_file(path, diagnostics, limits);
+  if (!text) return std::nullopt;
+  return parse(path.string(), std::move(*text), diagnostics, limits);
 }
 
 void error_at(const Node& node, std::string message, std::string hint, Diagnostics& diagnostics) {

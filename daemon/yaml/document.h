@@ -82,6 +82,11 @@ std::optional<Document> parse(std::string name, std::string text, Diagnostics& d
 std::optional<Document> load(const std::filesystem::path& path, Diagnostics& diagnostics,
                              const Limits& limits = {});
 
+// A file's bytes; at most one more than `file_bytes_max`, so that `parse` sees that it is too
+// large.
+std::optional<std::string> read_file(const std::filesystem::path& path, Diagnostics& diagnostics,
+                                     const Limits& limits = {});
+
 void error_at(const Node& node, std::string message, std::string hint, Diagnostics& diagnostics);
 void warning_at(const Node& node, std::string message, std::string hint, Diagnostics& diagnostics);
 

@@ -53,6 +53,8 @@ std::vector<const Node*> scalars_of(const Node& node, std::string_view what,
   return scalars;
 }
 
+}  // namespace
+
 bool matches_the_empty_text(const re2::RE2& regex) {
   // `\b` does not match an empty text, but matches emptily in every other.
   return std::ranges::any_of(
@@ -61,8 +63,6 @@ bool matches_the_empty_text(const re2::RE2& regex) {
         return regex.Match(text, 0, text.size(), re2::RE2::UNANCHORED, &found, 1) && found.empty();
       });
 }
-
-}  // namespace
 
 std::optional<std::vector<std::string>> read_literals(const Node& node,
                                                       const Vocabulary& vocabulary,

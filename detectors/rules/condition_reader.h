@@ -36,6 +36,9 @@ std::optional<std::vector<std::string>> read_literals(const yaml::Node& node,
                                                       const Vocabulary& vocabulary,
                                                       Diagnostics& diagnostics);
 
+// Such a pattern would find something in every text.
+bool matches_the_empty_text(const re2::RE2& regex);
+
 class ConditionReader {
  public:
   // `on`: the event types that the condition will meet; a field none of them fills is a mistake.

@@ -149,6 +149,19 @@ class ExampleEvent {
   Event event_;
 };
 
+bool found_in(const ExampleEvent& example, EventType type, const Rule& rule,
+              const PatternTable& patterns, EventValues& values) {
+  if (std::ranges::find(rule.on, type) == rule.on.end()) return false;
+  values.lay_out(example.event());
+  const EventContext context = example.context();
+  const Subject subject{.event = example.event(),
+                        .context = context,
+                        .values = values,
+                        .patterns = patterns,
+                        .candidates = nullptr};
+  return Evaluation(subject).holds(rule.where);
+}
+
 class Examples {
  public:
   Examples(bool wanted, const Rule& rule, const PatternTable& patterns, EventValues& values,
@@ -177,16 +190,7 @@ class Examples {
 
  private:
   bool check(const ExampleEvent& example, const Node& node, EventType type) {
-    values_.lay_out(example.event());
-    const EventContext context = example.context();
-    const Subject subject{.event = example.event(),
-                          .context = context,
-                          .values = values_,
-                          .patterns = patterns_,
-                          .candidates = nullptr};
-    const bool applies = std::ranges::find(rule_.on, type) != rule_.on.end();
-    Evaluation evaluation(subject);
-    if ((applies && evaluation.holds(rule_.where)) == wanted_) return true;
+    if (found_in(example, type, rule_, patterns_, values_) == wanted_) return true;
     const std::string where =
         rule_.on.size() > 1 ? fmt::format(" in a {} event", name_of(type)) : std::string();
     yaml::error_at(
@@ -224,6 +228,21 @@ std::size_t try_examples(const Node* examples, bool wanted, const Rule& rule,
   Examples trial(wanted, rule, patterns, values, context);
   for (const Node& example : all) trial.try_one(example);
   return all.size();
+}
+
+bool example_found(const Node& node, EventType type, const Rule& rule, const PatternTable& patterns,
+                   EventValues& values, yaml::ReadContext& context) {
+  ExampleEvent example(rule, type);
+  if (node.kind == Node::Kind::kScalar) {
+    example.fill(node.scalar);
+  } else {
+    MapReader map(&node, "", context);
+    const std::size_t errors_before = context.diagnostics.errors();
+    if (map.self() == nullptr) return false;
+    example.read(map);
+    if (context.diagnostics.errors() > errors_before) return false;
+  }
+  return found_in(example, type, rule, patterns, values);
 }
 
 }  // namespace tocsin

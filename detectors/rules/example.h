@@ -19,4 +19,9 @@ std::size_t try_examples(const yaml::Node* examples, bool wanted, const Rule& ru
                          const PatternTable& patterns, EventValues& values,
                          yaml::ReadContext& context);
 
+// Whether the rule finds one example in an event of this type; a type that is not in `on` never
+// holds one.  An example that is none is reported, and then not found.
+bool example_found(const yaml::Node& example, EventType type, const Rule& rule,
+                   const PatternTable& patterns, EventValues& values, yaml::ReadContext& context);
+
 }  // namespace tocsin

@@ -40,6 +40,7 @@ struct Load {
   PatternTable& patterns;
   EventValues& values;  // for examples
   Ids& ids;
+  bool translated = false;  // from another language: no examples
 };
 
 // Reads one rule; its position in the file is only needed while it is read.
@@ -65,7 +66,7 @@ class RuleReader {
     read_tags(reader_, rule_.info.tags, diagnostics_);
     read_message();
     const bool sound = read_where();
-    if (sound) read_examples();
+    if (sound && !load_.translated) read_examples();
     reader_.node("match");
     reader_.node("no_match");
     reader_.finish();
@@ -321,6 +322,20 @@ std::vector<Rule> read_packs(std::span<const yaml::Document> packs, PatternTable
         {.vocabulary = vocabulary, .patterns = patterns, .values = values, .ids = ids}, rules);
   }
   return rules;
+}
+
+std::optional<Rule> read_translated_rule(const Node& rule, RuleLoad load,
+                                         Diagnostics& diagnostics) {
+  static const Vocabulary kNoVocabulary;
+  yaml::ReadContext context(diagnostics);
+  return RuleReader(rule,
+                    {.vocabulary = kNoVocabulary,
+                     .patterns = load.patterns,
+                     .values = load.values,
+                     .ids = load.ids,
+                     .translated = true},
+                    context)
+      .read();
 }
 
 }  // namespace tocsin

@@ -538,6 +538,29 @@ TEST_CASE("detectors keep standing when the document moves") {
   CHECK(moved.detectors->find("loop")->find("enabled")->scalar == "false");
 }
 
+TEST_CASE("imports name a file or a folder, and what of it is wanted") {
+  const Loaded loaded(
+      "rules:\n  imports:\n    - {gitleaks: a.toml, only: [x]}\n"
+      "    - {atr: b, severity_max: low, except: [y, z]}\n",
+      {}, false);
+  CHECK(loaded.briefly() == Strings{});
+  const std::vector<ImportSource>& imports = loaded.config.rules.imports;
+  REQUIRE(imports.size() == 2);
+  CHECK(imports[0].format == ImportFormat::kGitleaks);
+  CHECK(imports[0].path.filename() == "a.toml");
+  CHECK(imports[0].only == Strings{"x"});
+  CHECK(imports[0].severity_max == Severity::kCritical);
+  CHECK(imports[1].format == ImportFormat::kAtr);
+  CHECK(imports[1].severity_max == Severity::kLow);
+  CHECK(imports[1].except == Strings{"y", "z"});
+  for (const char* wrong : {"x", "{gitleaks: a.toml}", "[{}]", "[{gitleaks: a, atr: b}]", "[a.toml]",
+                            "[{sigma: a}]", "[{atr: a, severity_max: urgent}]"}) {
+    CAPTURE(wrong);
+    CHECK(Loaded(fmt::format("rules: {{imports: {}}}\n", wrong), {}, false)
+              .diagnostics.has_errors());
+  }
+}
+
 // deploy/tocsin.yaml shows every key, commented out where the default will do.
 std::string sample() {
   std::ifstream stream(std::string(TOCSIN_SOURCE_DIR) + "/deploy/tocsin.yaml");
@@ -597,6 +620,7 @@ TEST_CASE("the sample configuration has every key, with its default") {
       "log.level",
       "rules.packs",
       "rules.systems",
+      "rules.imports",
       "redaction.hmac_key_file",
       "detectors",
   };

@@ -52,6 +52,22 @@ TEST_CASE("a fingerprint changes with the files, links followed") {
   CHECK(fingerprint(sources) == swapped);
 }
 
+TEST_CASE("a fingerprint changes with imported files") {
+  const testing::TempDir dir;
+  dir.write("g.toml", "");
+  dir.write("atr/a/1.yaml", "");
+  const PolicySources sources{
+      .imports = {{.format = ImportFormat::kGitleaks, .path = dir.path() / "g.toml"},
+                  {.format = ImportFormat::kAtr, .path = dir.path() / "atr"}}};
+  const std::string before = fingerprint(sources);
+  CHECK(fingerprint(sources) == before);
+  dir.write("g.toml", "title = 'x'");
+  const std::string changed = fingerprint(sources);
+  CHECK(changed != before);
+  dir.write("atr/b/2.yaml", "");
+  CHECK(fingerprint(sources) != changed);
+}
+
 TEST_CASE("asked, it loads; what is wrong is refused and changes nothing") {
   const testing::TempDir dir;
   dir.write("packs/a.yaml", pack("w.a", "evil"));
