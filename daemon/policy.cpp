@@ -114,7 +114,7 @@ void Policy::load_detectors(const yaml::Node* options, Diagnostics& diagnostics)
 void Policy::load_rules(const std::vector<yaml::Document>& packs, const PolicySources& sources,
                         Diagnostics& diagnostics) {
   auto patterns = std::make_unique<PatternTable>();
-  std::vector<Rule> rules = read_packs(packs, *patterns, diagnostics);
+  std::vector<Rule> rules = read_packs(packs, *patterns, diagnostics, sources.failed_examples);
   if (diagnostics.has_errors()) {
     // Enough for what else is checked: which rules there are.
     for (const Rule& rule : rules) reportable_.push_back(rule.info);

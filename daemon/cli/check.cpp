@@ -2,13 +2,12 @@
 
 #include <iostream>
 #include <memory>
-#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
 #include "daemon/cli/cli.h"
+#include "daemon/cli/paths.h"
 
 namespace tocsin::cli {
 namespace {
@@ -19,48 +18,14 @@ struct Options {
   bool json = false;
 };
 
-bool is_profile(const std::filesystem::path& path) {
-  Diagnostics ignored;
-  const auto document = yaml::load(path, ignored);
-  return document && document->root->find("system") != nullptr;
-}
-
-// What a PATH holds is told from its content: packs have `rules:`, profiles have `system:`.
-void sort_paths(const std::vector<std::string>& paths, Config& config) {
-  config.rules.packs.clear();
-  config.rules.systems.clear();
-  for (const std::string& path : paths) {
-    const std::filesystem::path at(path);
-    std::error_code error;
-    if (std::filesystem::is_directory(at / "packs", error) ||
-        std::filesystem::is_directory(at / "systems", error)) {
-      if (std::filesystem::is_directory(at / "packs", error)) {
-        config.rules.packs.push_back(at / "packs");
-      }
-      if (std::filesystem::is_directory(at / "systems", error)) {
-        config.rules.systems.push_back(at / "systems");
-      }
-      continue;
-    }
-    if (!std::filesystem::is_directory(at, error)) {
-      (is_profile(at) ? config.rules.systems : config.rules.packs).push_back(at);
-      continue;
-    }
-    for (const auto& entry : std::filesystem::directory_iterator(at, error)) {
-      const auto extension = entry.path().extension();
-      if (extension != ".yaml" && extension != ".yml") continue;
-      (is_profile(entry.path()) ? config.rules.systems : config.rules.packs)
-          .push_back(entry.path());
-    }
-  }
-}
-
 int check(const Options& options) {
   Diagnostics diagnostics;
   Config config = load_config(options.config, !options.config.empty(), process_environment(),
                               environment_names(), diagnostics);
   if (!options.paths.empty()) {
-    sort_paths(options.paths, config);
+    Paths paths = sort_paths(options.paths);
+    config.rules.packs = std::move(paths.packs);
+    config.rules.systems = std::move(paths.systems);
   } else if (options.config.empty() && !shipped_rules().empty()) {
     config.rules.systems = {shipped_rules() / "systems"};
   }

@@ -26,6 +26,8 @@ enum Exit : int {
 void add_run(CLI::App& app, int* exit);
 void add_demo(CLI::App& app, int* exit);
 void add_check(CLI::App& app, int* exit);
+void add_test(CLI::App& app, int* exit);
+void add_rules(CLI::App& app, int* exit);
 void add_replay(CLI::App& app, int* exit);
 
 // Whether to colour what goes to `stream`: a terminal, and NO_COLOR unset.
