@@ -83,7 +83,7 @@ void add_show(CLI::App& rules, int* exit) {
   command->footer(
       "Examples:\n"
       "  tocsin rules show shell.download-and-run\n"
-      "  tocsin rules show --json loop.repeated-call");
+      "  tocsin rules show --json loop.same-call");
   command->callback([options, exit] {
     const auto policy = load(options->source);
     *exit = policy == nullptr ? kOperatorMistake
@@ -139,8 +139,9 @@ int lint_rules(const Policy& policy, bool json) {
                              paint("\033[0m"), warning.rule, printable(warning.message, 1024),
                              printable(warning.remedy, 1024));
   }
-  std::cout << fmt::format("{} rules, {} warning{}", grouped(rules.rules().size()),
-                           grouped(warnings.size()), warnings.size() == 1 ? "" : "s");
+  std::cout << fmt::format("{} rule{}, {} warning{}", grouped(rules.rules().size()),
+                           rules.rules().size() == 1 ? "" : "s", grouped(warnings.size()),
+                           warnings.size() == 1 ? "" : "s");
   std::string_view before = ": ";
   for (std::size_t i = 0; i < kLintCount; ++i) {
     if (counts[i] == 0) continue;

@@ -242,12 +242,12 @@ int list_rules(const Policy& policy, const ListFilter& words, bool coverage, boo
     std::cout << list.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n';
     return kDone;
   }
-  std::vector<Row> rows = {{"ID", "SEVERITY", "CATEGORY", "ON", "FROM"}};
+  std::vector<Row> rows = {{"ID", "SEVERITY", "CATEGORY", "FROM", "ON"}};
   for (const RuleEntry& entry : entries) {
     const std::string from =
         entry.line > 0 ? std::filesystem::path(entry.from).filename().string() : entry.from;
     rows.push_back({std::string(entry.id), std::string(name_of(entry.severity)),
-                    std::string(name_of(entry.category)), on_column(entry), printable(from)});
+                    std::string(name_of(entry.category)), printable(from), on_column(entry)});
   }
   if (!entries.empty()) print_table(rows, colour(stdout));
   print_counts(entries);

@@ -209,6 +209,12 @@ std::vector<LintWarning> lint(std::span<const Rule> rules, const PatternTable& p
     return std::tuple(std::string_view(warning.file), warning.line, warning.column,
                       std::string_view(warning.rule), warning.lint);
   });
+  // A macro that a rule uses twice is said once.
+  const auto again = std::ranges::unique(warnings, {}, [](const LintWarning& warning) {
+    return std::tuple(std::string_view(warning.file), warning.line, warning.column,
+                      std::string_view(warning.rule), std::string_view(warning.message));
+  });
+  warnings.erase(again.begin(), again.end());
   return warnings;
 }
 

@@ -140,7 +140,7 @@ class PatternLinter {
     if (use_.searched && literal < kLiteralBytesMin) {
       add(Lint::kNoLiteral,
           fmt::format("no text of {} bytes stands in every match of `{}`", kLiteralBytesMin,
-                      shown(*root)),
+                      shown(0, pattern_.size())),
           "it is tried on every value of every event: add a word that must be there, or say "
           "lint_ignore");
     }
@@ -153,11 +153,12 @@ class PatternLinter {
     flaws_.push_back({lint, std::move(message), std::move(remedy)});
   }
 
-  [[nodiscard]] std::string shown(const Node& node) const {
-    const std::size_t bytes = node.end - node.begin;
-    const std::size_t kept = cut_at_character(pattern_.substr(node.begin), std::min(bytes, kShown));
-    return std::string(pattern_.substr(node.begin, kept)) + (kept < bytes ? "..." : "");
+  [[nodiscard]] std::string shown(std::size_t begin, std::size_t end) const {
+    const std::string_view part = pattern_.substr(begin, end - begin);
+    const std::size_t kept = cut_at_character(part, std::min(part.size(), kShown));
+    return std::string(part.substr(0, kept)) + (kept < part.size() ? "..." : "");
   }
+  [[nodiscard]] std::string shown(const Node& node) const { return shown(node.begin, node.end); }
 
   void walk(const Node& node, const Place* outer) {
     if (node.op == Op::kClass && node.negated && node.bracketed) negated_class(node);
@@ -388,9 +389,14 @@ class PatternLinter {
     return only_blanks(node);
   }
 
+  static bool is_mark(const Node& node) {
+    return node.op == Op::kChar && node.character < 0x80 && !is_letter(node.character) &&
+           !is_digit(node.character);
+  }
+
   // Two words of prose in a row.
   void phrases(const Node& concat) {
-    Word word{.letters = 0, .cased = true, .capitals = true};
+    Word word;
     Word previous;
     std::size_t begin = 0;        // of the word in hand
     std::size_t before_word = 0;  // of the word before it
@@ -399,20 +405,19 @@ class PatternLinter {
       return each.letters >= kWordLettersMin && each.cased && !each.capitals;
     };
     const auto complain = [&](std::size_t end) {
-      Node phrase;
-      phrase.begin = concat.subs[before_word].begin;
-      phrase.end = concat.subs[end].end;
       add(Lint::kCaseTrap,
           fmt::format("`{}` is found in this case only, and people write as they like",
-                      shown(phrase)),
+                      shown(concat.subs[before_word].begin, concat.subs[end].end)),
           "put `(?i)` in front");
     };
     for (std::size_t i = 0; i <= concat.subs.size(); ++i) {
-      const bool at_end = i == concat.subs.size();
-      if (!at_end && !separates(concat.subs[i])) {
-        const auto part = word_of(concat.subs[i]);
+      const Node* const sub = i < concat.subs.size() ? &concat.subs[i] : nullptr;
+      const bool blank = sub != nullptr && separates(*sub);
+      const bool mark = sub == nullptr || (!blank && is_mark(*sub));  // ends the phrase too
+      if (!blank && !mark) {
+        const auto part = word_of(*sub);
         if (!part) {
-          broken = broken || !is_assertion(concat.subs[i]);
+          broken = broken || !is_assertion(*sub);
           continue;
         }
         word.letters += part->letters;
@@ -421,7 +426,7 @@ class PatternLinter {
         continue;
       }
       if (holds(word) && !broken && holds(previous)) return complain(i - 1);
-      previous = broken ? Word{} : word;
+      previous = broken || mark ? Word{} : word;
       before_word = begin;
       begin = i + 1;
       word = Word{};

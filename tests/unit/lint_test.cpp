@@ -67,7 +67,7 @@ TEST_CASE("a warning stands at its pattern, in a macro's file too") {
            "        - {macro: sent}"));
   REQUIRE_FALSE(linted.diagnostics.has_errors());
   CHECK(linted.brief() ==
-        Strings{"p.yaml:2:45 a.one unbounded-gap", "p.yaml:11:61 a.one no-literal"});
+        Strings{"p.yaml:2:45 a.one unbounded-gap", "p.yaml:11:56 a.one no-literal"});
 }
 
 TEST_CASE("no-twin") {
@@ -138,7 +138,7 @@ TEST_CASE("lint_ignore silences what it names, and that there must be") {
             .brief() == Strings{});
   CHECK(
       Linted("rules:\n" + rule("a.one", "    lint_ignore: [no-twin]\n", "high", digits)).brief() ==
-      Strings{"p.yaml:2:1 a.one useless-ignore", "p.yaml:7:46 a.one no-literal"});
+      Strings{"p.yaml:2:1 a.one useless-ignore", "p.yaml:7:48 a.one no-literal"});
   const Linted unknown("rules:\n" + rule("a.one", "    lint_ignore: [no-twins]\n"));
   REQUIRE(unknown.diagnostics.errors() == 1);
   CHECK(unknown.diagnostics.all()[0].message == "no lint is called `no-twins`");

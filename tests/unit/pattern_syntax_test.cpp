@@ -28,7 +28,7 @@ TEST_CASE("the longest text in every match") {
       {"(?:abc){2}", 6},
       {"(?:abc){2,}", 3},
       {"(?:abc)?", 0},
-      {"abc?d", 2},
+      {"abc?d", 3},
       {"\\babc\\b", 3},
       {"a.c", 1},
       {"\\x41\\x42", 2},
