@@ -104,10 +104,11 @@ void print(const FailedCase& failed, bool coloured) {
 }
 
 std::string summary(const Outcome& outcome) {
-  std::string out = fmt::format("{} of {}, {}: ", counted(outcome.examples, "example"),
-                                counted(outcome.rules, "rule"), counted(outcome.cases, "case"));
-  return out + (outcome.failures() == 0 ? "all passed"
-                                        : fmt::format("{} failed", grouped(outcome.failures())));
+  const std::string counts =
+      fmt::format("{} of {}, {}: ", counted(outcome.examples, "example"),
+                  counted(outcome.rules, "rule"), counted(outcome.cases, "case"));
+  return counts + (outcome.failures() == 0 ? "all passed"
+                                           : fmt::format("{} failed", grouped(outcome.failures())));
 }
 
 Json json_of(const Outcome& outcome) {
