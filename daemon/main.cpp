@@ -20,11 +20,15 @@ int main(int argc, char** argv) {
       "  tocsin demo\n"
       "  tocsin run --config /etc/tocsin/tocsin.yaml\n"
       "  tocsin check --config /etc/tocsin/tocsin.yaml\n"
+      "  tocsin test rules/ my-cases/\n"
+      "  tocsin rules lint rules/packs/shell.yaml\n"
       "  tocsin replay events.jsonl.gz --out findings.jsonl");
   int exit = cli::kDone;
   cli::add_run(app, &exit);
   cli::add_demo(app, &exit);
   cli::add_check(app, &exit);
+  cli::add_test(app, &exit);
+  cli::add_rules(app, &exit);
   cli::add_replay(app, &exit);
   try {
     app.parse(argc, argv);

@@ -118,7 +118,7 @@ void Policy::load_rules(const std::vector<yaml::Document>& packs, const PolicySo
                         const std::function<void(const yaml::Source&)>& on_file,
                         Diagnostics& diagnostics) {
   auto patterns = std::make_unique<PatternTable>();
-  std::vector<Rule> rules = read_packs(packs, *patterns, diagnostics);
+  std::vector<Rule> rules = read_packs(packs, *patterns, diagnostics, sources.failed_examples);
   imports_ = import_rules(
       sources.imports,
       {.patterns = *patterns, .rules = rules, .on_file = on_file, .diagnostics = diagnostics});

@@ -17,6 +17,7 @@
 #include "daemon/yaml/document.h"
 #include "detectors/detector.h"
 #include "detectors/rules/correlation.h"
+#include "detectors/rules/example.h"
 #include "detectors/rules/import/import.h"
 #include "detectors/rules/rule_set.h"
 
@@ -30,6 +31,8 @@ struct PolicySources {
   std::filesystem::path cache;  // where compiled rules are kept between starts; empty: nowhere
   bool owner_needed = true;     // every profile names its owner; only replay may do without
   const yaml::Node* detector_options = nullptr;  // the `detectors:` map of the configuration
+  // Where rules' examples that come out wrong go; null: each is an error, and nothing loads.
+  std::vector<ExampleFailure>* failed_examples = nullptr;
 };
 
 // The files behind a list of files and directories: of a directory its *.yaml and *.yml in name

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/cli/cli.h"
+#include "daemon/cli/paths.h"
 #include "daemon/text.h"
 
 namespace tocsin::cli {
@@ -21,48 +22,6 @@ struct Options {
   std::vector<std::string> paths;
   bool json = false;
 };
-
-bool is_profile(const std::filesystem::path& path) {
-  Diagnostics ignored;
-  const auto document = yaml::load(path, ignored);
-  return document && document->root->find("system") != nullptr;
-}
-
-// What a PATH holds is told from its content: packs have `rules:`, profiles have `system:`, Agent
-// Threat Rules `detection:`; TOML is gitleaks'.
-void sort_paths(const std::vector<std::string>& paths, Config& config) {
-  config.rules.packs.clear();
-  config.rules.systems.clear();
-  config.rules.imports.clear();
-  for (const std::string& path : paths) {
-    const std::filesystem::path at(path);
-    std::error_code error;
-    if (import_format_of(at)) {
-      add_rules(path, config);
-      continue;
-    }
-    if (std::filesystem::is_directory(at / "packs", error) ||
-        std::filesystem::is_directory(at / "systems", error)) {
-      if (std::filesystem::is_directory(at / "packs", error)) {
-        config.rules.packs.push_back(at / "packs");
-      }
-      if (std::filesystem::is_directory(at / "systems", error)) {
-        config.rules.systems.push_back(at / "systems");
-      }
-      continue;
-    }
-    if (!std::filesystem::is_directory(at, error)) {
-      (is_profile(at) ? config.rules.systems : config.rules.packs).push_back(at);
-      continue;
-    }
-    for (const auto& entry : std::filesystem::directory_iterator(at, error)) {
-      const auto extension = entry.path().extension();
-      if (extension != ".yaml" && extension != ".yml") continue;
-      (is_profile(entry.path()) ? config.rules.systems : config.rules.packs)
-          .push_back(entry.path());
-    }
-  }
-}
 
 // One line a rule, in the order of the files.
 struct Remark {
@@ -117,7 +76,10 @@ int check(const Options& options) {
   Config config = load_config(options.config, !options.config.empty(), process_environment(),
                               environment_names(), diagnostics);
   if (!options.paths.empty()) {
-    sort_paths(options.paths, config);
+    Paths paths = sort_paths(options.paths);
+    config.rules.packs = std::move(paths.packs);
+    config.rules.systems = std::move(paths.systems);
+    config.rules.imports = std::move(paths.imports);
   } else if (options.config.empty() && !shipped_rules().empty()) {
     config.rules.systems = {shipped_rules() / "systems"};
   }

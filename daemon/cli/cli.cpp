@@ -30,14 +30,6 @@ int report(const Diagnostics& diagnostics) {
   return kOperatorMistake;
 }
 
-void add_rules(const std::string& path, Config& config) {
-  if (const auto format = import_format_of(path)) {
-    config.rules.imports.push_back({.format = *format, .path = path, .only = {}, .except = {}});
-  } else {
-    config.rules.packs.emplace_back(path);
-  }
-}
-
 std::string summary(const ImportReport& import) {
   std::string said =
       fmt::format("{}: {} rules taken", printable(import.path, 4096), grouped(import.taken));

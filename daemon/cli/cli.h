@@ -26,6 +26,8 @@ enum Exit : int {
 void add_run(CLI::App& app, int* exit);
 void add_demo(CLI::App& app, int* exit);
 void add_check(CLI::App& app, int* exit);
+void add_test(CLI::App& app, int* exit);
+void add_rules(CLI::App& app, int* exit);
 void add_replay(CLI::App& app, int* exit);
 
 // Whether to colour what goes to `stream`: a terminal, and NO_COLOR unset.
@@ -37,9 +39,6 @@ std::string grouped(std::uint64_t number);
 // Prints to standard error what there is to say; the mistake's exit status, or kDone without
 // errors.
 int report(const Diagnostics& diagnostics);
-
-// A pack, a folder of packs, or rules written for another tool: told from the content.
-void add_rules(const std::string& path, Config& config);
 
 // "gitleaks.toml: 219 rules taken, 3 refused", and what came of their own tests.
 std::string summary(const ImportReport& import);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "daemon/cli/cli.h"
+#include "daemon/cli/paths.h"
 #include "daemon/pipeline.h"
 #include "daemon/source/file_source.h"
 #include "daemon/text.h"
@@ -141,9 +142,9 @@ int replay(const Options& options) {
   Config config =
       load_config(options.config, false, process_environment(), environment_names(), diagnostics);
   if (!options.rules.empty()) {
-    config.rules.packs.clear();
-    config.rules.imports.clear();
-    for (const std::string& path : options.rules) add_rules(path, config);
+    Paths paths = sort_paths(options.rules);
+    config.rules.packs = std::move(paths.packs);
+    config.rules.imports = std::move(paths.imports);
   }
   if (!options.systems.empty()) {
     config.rules.systems.assign(options.systems.begin(), options.systems.end());

@@ -282,7 +282,12 @@ std::optional<PatternId> ConditionReader::pattern(const Node& node, bool scanned
                    "make at least one character necessary", diagnostics_);
     return std::nullopt;
   }
-  return patterns_.regex(*text, scanned);
+  const PatternId id = patterns_.regex(*text, scanned);
+  places_.push_back({.pattern = id,
+                     .line = node.line,
+                     .column = node.column,
+                     .file = node.source != nullptr ? node.source->name : ""});
+  return id;
 }
 
 void ConditionReader::read_patterns(MapReader& reader, std::string_view key,

@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "daemon/diagnostics.h"
@@ -47,6 +48,8 @@ class ConditionReader {
 
   // Nothing, with the reason in the diagnostics.
   std::optional<Condition> read(const yaml::Node& node);
+  // Where the patterns of what was read stand.
+  [[nodiscard]] std::vector<PatternPlace> take_places() { return std::exchange(places_, {}); }
 
  private:
   std::optional<Condition> read(const yaml::Node& node, std::size_t depth);
@@ -78,6 +81,7 @@ class ConditionReader {
   std::size_t nodes_ = 0;
   std::size_t excluded_ = 0;  // inside so many `none:`; what stands there starts no evaluation
   std::vector<std::string> macros_;  // being unfolded
+  std::vector<PatternPlace> places_;
 };
 
 }  // namespace tocsin

@@ -7,6 +7,7 @@
 #include <deque>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "detectors/rules/condition.h"
@@ -19,6 +20,35 @@ using yaml::Node;
 
 constexpr std::string_view kToolName = "example_tool";
 constexpr std::size_t kExampleLeavesMax = 200;
+constexpr std::size_t kExampleBytesKept = 400;  // of a failed one
+
+// A node on one line, much as YAML's flow style has it.
+void append_flow(const Node& node, std::string& out) {
+  if (out.size() > kExampleBytesKept) return;
+  switch (node.kind) {
+    case Node::Kind::kScalar: out.append(node.scalar); break;
+    case Node::Kind::kNull: out += '~'; break;
+    case Node::Kind::kSequence: {
+      out += '[';
+      for (std::size_t i = 0; i < node.items.size(); ++i) {
+        if (i > 0) out += ", ";
+        append_flow(node.items[i], out);
+      }
+      out += ']';
+      break;
+    }
+    case Node::Kind::kMap: {
+      out += '{';
+      for (std::size_t i = 0; i < node.entries.size(); ++i) {
+        if (i > 0) out += ", ";
+        out.append(node.entries[i].key.scalar).append(": ");
+        append_flow(node.entries[i].value, out);
+      }
+      out += '}';
+      break;
+    }
+  }
+}
 
 // One example as an event; owns what the event points to.
 class ExampleEvent {
@@ -165,16 +195,23 @@ bool found_in(const ExampleEvent& example, EventType type, const Rule& rule,
 class Examples {
  public:
   Examples(bool wanted, const Rule& rule, const PatternTable& patterns, EventValues& values,
-           yaml::ReadContext& context)
-      : wanted_(wanted), rule_(rule), patterns_(patterns), values_(values), context_(context) {}
+           yaml::ReadContext& context, std::vector<ExampleFailure>* failures)
+      : wanted_(wanted),
+        rule_(rule),
+        patterns_(patterns),
+        values_(values),
+        context_(context),
+        failures_(failures) {}
 
   void try_one(const Node& node) {
+    ExampleFailure failure;
     if (node.kind == Node::Kind::kScalar) {
       for (const EventType type : rule_.on) {
         ExampleEvent example(rule_, type);
         example.fill(node.scalar);
-        if (!check(example, node, type)) return;  // one complaint an example
+        check(example, type, failure);
       }
+      if (!failure.types.empty()) report(node, std::move(failure));
       return;
     }
     MapReader map(&node, "", context_);
@@ -185,14 +222,44 @@ class Examples {
     const std::size_t errors_before = context_.diagnostics.errors();
     example.read(map);
     if (context_.diagnostics.errors() > errors_before) return;
-    check(example, node, static_cast<EventType>(type));
+    check(example, static_cast<EventType>(type), failure);
+    if (!failure.types.empty()) report(node, std::move(failure));
   }
 
  private:
-  bool check(const ExampleEvent& example, const Node& node, EventType type) {
-    if (found_in(example, type, rule_, patterns_, values_) == wanted_) return true;
-    const std::string where =
-        rule_.on.size() > 1 ? fmt::format(" in a {} event", name_of(type)) : std::string();
+  void check(const ExampleEvent& example, EventType type, ExampleFailure& failure) {
+    values_.lay_out(example.event());
+    const EventContext context = example.context();
+    const Subject subject{.event = example.event(),
+                          .context = context,
+                          .values = values_,
+                          .patterns = patterns_,
+                          .candidates = nullptr};
+    const bool applies = std::ranges::find(rule_.on, type) != rule_.on.end();
+    Evaluation evaluation(subject);
+    const bool found = applies && evaluation.holds(rule_.where);
+    if (found == wanted_) return;
+    failure.types.push_back(type);
+    if (!found || !failure.found.empty() || evaluation.hits().empty()) return;
+    const Hit& hit = evaluation.hits().front();
+    failure.found =
+        hit.value->text.substr(hit.begin, std::min(hit.end - hit.begin, kExampleBytesKept));
+  }
+
+  void report(const Node& node, ExampleFailure failure) {
+    if (failures_ != nullptr) {
+      if (node.source != nullptr) failure.file = node.source->name;
+      failure.line = node.line;
+      failure.column = node.column;
+      failure.rule = rule_.info.id;
+      append_flow(node, failure.example);
+      failure.wanted = wanted_;
+      failures_->push_back(std::move(failure));
+      return;
+    }
+    const std::string where = rule_.on.size() > 1
+                                  ? fmt::format(" in a {} event", name_of(failure.types.front()))
+                                  : std::string();
     yaml::error_at(
         node,
         fmt::format("rule {}: the `{}` example {}{}", rule_.info.id, wanted_ ? "match" : "no_match",
@@ -200,7 +267,6 @@ class Examples {
         "correct the condition or the example; an example that needs a tool, an effect "
         "or several fields is a map",
         context_.diagnostics);
-    return false;
   }
 
   bool wanted_;
@@ -208,13 +274,14 @@ class Examples {
   const PatternTable& patterns_;
   EventValues& values_;
   yaml::ReadContext& context_;
+  std::vector<ExampleFailure>* failures_;
 };
 
 }  // namespace
 
 std::size_t try_examples(const Node* examples, bool wanted, const Rule& rule,
                          const PatternTable& patterns, EventValues& values,
-                         yaml::ReadContext& context) {
+                         yaml::ReadContext& context, std::vector<ExampleFailure>* failures) {
   if (examples == nullptr || examples->kind == Node::Kind::kNull) return 0;
   const std::vector<Node> single =
       examples->kind == Node::Kind::kSequence ? std::vector<Node>{} : std::vector<Node>{*examples};
@@ -225,7 +292,7 @@ std::size_t try_examples(const Node* examples, bool wanted, const Rule& rule,
                    "move them to a recorded case", context.diagnostics);
     return 0;
   }
-  Examples trial(wanted, rule, patterns, values, context);
+  Examples trial(wanted, rule, patterns, values, context, failures);
   for (const Node& example : all) trial.try_one(example);
   return all.size();
 }

@@ -12,6 +12,7 @@
 
 #include "detectors/rules/condition_reader.h"
 #include "detectors/rules/example.h"
+#include "detectors/rules/lint.h"
 #include "detectors/rules/rule_fields.h"
 
 namespace tocsin {
@@ -40,7 +41,8 @@ struct Load {
   PatternTable& patterns;
   EventValues& values;  // for examples
   Ids& ids;
-  bool translated = false;  // from another language: no examples
+  std::vector<ExampleFailure>* failures = nullptr;  // null: a failed example is an error
+  bool translated = false;                          // from another language: no examples
 };
 
 // Reads one rule; its position in the file is only needed while it is read.
@@ -65,6 +67,7 @@ class RuleReader {
     read_category(reader_, rule_.info.category);
     read_tags(reader_, rule_.info.tags, diagnostics_);
     read_message();
+    read_lint_ignore();
     const bool sound = read_where();
     if (sound && !load_.translated) read_examples();
     reader_.node("match");
@@ -159,6 +162,20 @@ class RuleReader {
     }
   }
 
+  void read_lint_ignore() {
+    reader_.strings("lint_ignore", &rule_.lint_ignore);
+    const Node* node = reader_.node("lint_ignore");
+    for (std::size_t i = 0; node != nullptr && i < rule_.lint_ignore.size(); ++i) {
+      const std::string& name = rule_.lint_ignore[i];
+      if (std::ranges::find(lint_names(), name) != lint_names().end()) continue;
+      const std::string_view near = nearest(name, lint_names());
+      const bool in_list = node->kind == Node::Kind::kSequence && i < node->items.size();
+      yaml::error_at(in_list ? node->items[i] : *node, fmt::format("no lint is called `{}`", name),
+                     near.empty() ? one_of(lint_names()) : fmt::format("did you mean `{}`?", near),
+                     diagnostics_);
+    }
+  }
+
   void add_placeholder(const Node& node, std::string_view name, bool closed) {
     if (closed && name == "match") {
       rule_.message.push_back({.kind = MessagePart::Kind::kMatch, .literal = {}, .field = {}});
@@ -180,6 +197,10 @@ class RuleReader {
     auto condition = conditions.read(*reader_.node("where"));
     if (!condition) return false;
     rule_.where = std::move(*condition);
+    rule_.patterns = conditions.take_places();
+    for (PatternPlace& place : rule_.patterns) {
+      if (node_.source != nullptr && place.file == node_.source->name) place.file.clear();
+    }
     return check_fields();
   }
 
@@ -212,9 +233,10 @@ class RuleReader {
       yaml::error_at(*match, "`match` is empty", std::string(kWhy), diagnostics_);
     }
     const Node* no_match = reader_.node("no_match");
-    rule_.examples = try_examples(match, true, rule_, load_.patterns, load_.values, context_);
-    rule_.no_match_examples =
-        try_examples(no_match, false, rule_, load_.patterns, load_.values, context_);
+    rule_.examples =
+        try_examples(match, true, rule_, load_.patterns, load_.values, context_, load_.failures);
+    rule_.no_match_examples = try_examples(no_match, false, rule_, load_.patterns, load_.values,
+                                           context_, load_.failures);
     rule_.examples += rule_.no_match_examples;
   }
 
@@ -305,7 +327,7 @@ void check_macros(Vocabulary& vocabulary, PatternTable& patterns, yaml::ReadCont
 }  // namespace
 
 std::vector<Rule> read_packs(std::span<const yaml::Document> packs, PatternTable& patterns,
-                             Diagnostics& diagnostics) {
+                             Diagnostics& diagnostics, std::vector<ExampleFailure>* failures) {
   yaml::ReadContext context(diagnostics);
   std::vector<PackReader> readers;
   readers.reserve(packs.size());
@@ -318,8 +340,12 @@ std::vector<Rule> read_packs(std::span<const yaml::Document> packs, PatternTable
   EventValues values;
   Ids ids;
   for (PackReader& reader : readers) {
-    reader.read_rules(
-        {.vocabulary = vocabulary, .patterns = patterns, .values = values, .ids = ids}, rules);
+    reader.read_rules({.vocabulary = vocabulary,
+                       .patterns = patterns,
+                       .values = values,
+                       .ids = ids,
+                       .failures = failures},
+                      rules);
   }
   return rules;
 }

@@ -18,6 +18,14 @@ namespace tocsin {
 
 using PatternId = std::uint32_t;
 
+// Where a rule has a pattern from.
+struct PatternPlace {
+  PatternId pattern = 0;
+  std::size_t line = 0;
+  std::size_t column = 0;
+  std::string file;  // empty: the rule's own; macros may stand elsewhere
+};
+
 // An RE2 pattern that is compiled when first used: of thousands of rules few ever see a candidate.
 // Thread-safe.
 class LazyRegex {

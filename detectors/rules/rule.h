@@ -31,8 +31,10 @@ struct Rule {
   std::vector<MessagePart> message;
   std::size_t examples = 0;  // that were tried when it was loaded
   std::size_t no_match_examples = 0;
-  std::string file;  // where it stands
+  std::vector<std::string> lint_ignore;  // names of lints (lint.h) that it is meant to trip
+  std::string file;                      // where it stands
   std::size_t line = 0;
+  std::vector<PatternPlace> patterns;  // those of `where`, in the order they were read in
 };
 
 }  // namespace tocsin

@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace tocsin {
 
@@ -23,5 +24,13 @@ std::expected<void, std::string> check_tag(std::string_view tag);
 
 // In the order above.
 std::span<const std::string_view> tag_namespaces();
+
+// Without the edition: owasp:LLM01:2025 is owasp:LLM01.
+std::string_view canonical_tag(std::string_view tag);
+// What the id is called; empty where this is not known (the titles of what the shipped packs use
+// are).
+std::string_view title_of_tag(std::string_view tag);
+// The twenty of OWASP, in order: owasp:LLM01 ... owasp:ASI10.
+std::vector<std::string_view> owasp_tags();
 
 }  // namespace tocsin

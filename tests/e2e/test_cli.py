@@ -23,7 +23,7 @@ import harness
 import traffic
 from processes import leashed, wait_until
 
-SUBCOMMANDS = ("run", "demo", "check", "replay")
+SUBCOMMANDS = ("run", "demo", "check", "test", "rules", "replay")
 PROFILE_YAML = json.dumps(harness.PROFILE)
 
 # Nothing of these may reach a terminal: controls other than the newline (C0, DEL, C1), bidi, zero width, separators.
@@ -102,7 +102,11 @@ class CliTest(unittest.TestCase):
                           ["run", "--config", missing], ["check", "--config", missing], ["check", missing],
                           ["replay", "--config", missing], ["replay", "--format", "nonsense"],
                           ["replay", "--rules", missing, "-"], ["demo", "--listen", "nonsense"],
-                          ["demo", "--seed", "nonsense"]):
+                          ["demo", "--seed", "nonsense"], ["test", missing], ["test", "--config", missing],
+                          ["test", self.folder], ["rules"], ["rules", "frobnicate"], ["rules", "list", missing],
+                          ["rules", "lint", "--config", missing], ["rules", "show"], ["rules", "show", "no.such-rule"],
+                          ["rules", "list", "--category", "shel_command"], ["rules", "list", "--severity", "urgent"],
+                          ["rules", "list", "--on", "tool_cal"], ["rules", "list", "--tag", "owasp:LLM99"]):
             with self.subTest(arguments):
                 status, out, said = tocsin(*arguments)
                 self.assertEqual((2, b""), (status, out), said)
@@ -525,6 +529,184 @@ test_cases:
                 self.assertEqual(0, status, said)
                 self.assertEqual({"gitleaks.acme-token": "high", "atr.2026-00001": "low" if how[0] == "--config" else "medium"},
                                  {one["rule"]: one["severity"] for one in map(json.loads, out.splitlines())})
+
+    # -----------------------------------------------------------------------------------------------------------------
+
+    RULE = {"id": "a.b", "title": "T", "severity": "high", "category": "secret", "on": ["model_output", "tool_result"],
+            "tags": ["owasp:LLM02"], "where": {"field": "content", "regex": "(?i)abc"}, "match": ["abc"],
+            "no_match": ["abd"]}
+
+    def pack(self, *rules, name="pack.yaml"):
+        return self.write(name, json.dumps({"rules": [{**self.RULE, **rule} for rule in rules]}))
+
+    def test_test_passes_what_is_shipped(self):
+        status, out, said = tocsin("test")
+        self.assertEqual((0, b""), (status, said), out)
+        found = re.fullmatch(r"(\d+) examples of (\d+) rules, 0 cases: all passed\n", out.decode())
+        self.assertTrue(found and int(found[1]) > int(found[2]) > 0, out)
+        cases = harness.REPO / "tests" / "cases"
+        status, out, said = tocsin("test", cases)
+        self.assertEqual((0, b""), (status, said), out)
+        self.assertIn(f"{sum(1 for one in cases.iterdir() if one.is_dir())} cases: all passed\n".encode(), out)
+        status, out, _ = tocsin("test", "--json", harness.REPO / "rules", cases / "poisoned-page")
+        self.assertEqual((0, 1, []), (status, json.loads(out)["cases"], json.loads(out)["failures"]))
+
+    def test_test_lists_every_failure(self):
+        # Each example stands in a row of its own in JSON written so, and so can be told by its line.
+        pack = self.write("pack.yaml", json.dumps({"rules": [
+            {**self.RULE, "match": ["abc", "ab" + HOSTILE.replace("\U000e0041", ""), "xyz"], "no_match": ["an ABC here"]},
+            {**self.RULE, "id": "a.c", "match": [{"type": "tool_result", "result": {"a": "nothing"}}]}]}, indent=1))
+        status, out, said = tocsin("test", pack)
+        self.assertEqual((3, b""), (status, said))
+        self.assert_harmless(out)
+        out = out.decode()
+        self.assertEqual(4, out.count("FAILED"), out)
+        self.assertTrue(out.endswith("6 examples of 2 rules, 0 cases: 4 failed\n"), out)
+        row = next(number for number, line in enumerate(pack.read_text().splitlines(), 1) if '"xyz"' in line)
+        self.assertIn(f"{pack}:{row}:", out)
+        self.assertIn("example:  xyz\n        expected: a finding in model_output and tool_result\n", out)
+        self.assertIn("example:  an ABC here\n        expected: no finding in model_output and tool_result\n"
+                      "        came:     found: ABC\n", out)
+        status, out, said = tocsin("test", "--json", pack)
+        self.assertEqual((3, b""), (status, said))
+        failures = json.loads(out)["failures"]
+        self.assertEqual(["a.b", "a.b", "a.b", "a.c"], [failure["rule"] for failure in failures])
+        self.assertEqual(["match", "match", "no_match", "match"], [failure["expected"] for failure in failures])
+        self.assertEqual("ABC", failures[2]["found"])
+        # A rule that does not load is another matter.
+        self.assertEqual(2, tocsin("test", self.pack({"severity": "urgent"}))[0])
+        self.assertEqual(2, tocsin("check", pack)[0], "loading still refuses failed examples")
+
+    def test_test_plays_recorded_cases(self):
+        pack = self.pack({})
+        case = self.folder / "cases" / "leak"
+        case.mkdir(parents=True)
+        (case / "events.jsonl").write_bytes(lines(event(text="so abc")))
+        status, out, _ = tocsin("test", pack, self.folder / "cases")
+        self.assertEqual(3, status, out)
+        self.assertIn(b"nothing is recorded yet", out)
+        status, out, _ = tocsin("test", "--update", pack, case)
+        self.assertEqual(0, status, out)
+        self.assertIn(b"recorded anew", out)
+        recorded = (case / "findings.txt").read_text()
+        self.assertRegex(recorded, r"^high     a\.b \S+ seq \d: text = .*\n$")
+        self.assertEqual(0, tocsin("test", pack, case)[0])
+        (case / "findings.txt").write_text("low      a.gone s seq 0: text = x\n")
+        status, out, _ = tocsin("test", pack, case)
+        self.assertEqual(3, status)
+        self.assertIn("        - low      a.gone s seq 0: text = x\n        + high     a.b ", out.decode())
+        (case / "events.jsonl").write_text("not an event\n")
+        status, out, _ = tocsin("test", pack, case, "--update")
+        self.assertEqual(3, status)
+        self.assertIn(b"events.jsonl:1: rejected as", out)
+        self.assertIn("a.gone", (case / "findings.txt").read_text(), "what could not be played is not recorded")
+
+    def test_test_of_a_configuration(self):
+        self.pack({"match": ["xyz"]})
+        config = self.write("tocsin.yaml", json.dumps({"rules": {"packs": ["pack.yaml"], "systems": []}}))
+        status, out, said = tocsin("test", "--config", config)
+        self.assertEqual(3, status, said)
+        self.assertIn(f"{self.folder}/pack.yaml:", out.decode())
+        self.assertIn(b"2 examples of 1 rule, 0 cases: 1 failed", out)
+
+    # -----------------------------------------------------------------------------------------------------------------
+
+    def test_rules_list(self):
+        status, out, said = tocsin("rules", "list")
+        self.assertEqual((0, b""), (status, said))
+        head, *rows, counts = out.decode().splitlines()
+        ids = [row.split()[0] for row in rows]
+        self.assertEqual(sorted(ids), ids)
+        self.assertLessEqual({"shell.download-and-run", "loop.same-call"}, set(ids))
+        self.assertTrue(counts.startswith(f"{len(ids)} rules: "), counts)
+        self.assertEqual(len(ids), sum(map(int, re.findall(r"(\d+) (?:critical|high|medium|low|info)", counts))))
+        columns = [head.index(name) for name in ("SEVERITY", "CATEGORY", "FROM", "ON")]
+        for row in rows:
+            for column in columns:
+                self.assertEqual(" ", row[column - 1], row)
+                self.assertNotEqual(" ", row[column], row)
+        listed = json.loads(tocsin("rules", "list", "--json")[1])
+        self.assertEqual(ids, [rule["id"] for rule in listed])
+        for rule in listed:
+            self.assertTrue(rule["title"] and rule["from"], rule)
+
+    def test_rules_list_filters(self):
+        def listed(*arguments):
+            status, out, said = tocsin("rules", "list", "--json", *arguments)
+            self.assertEqual((0, b""), (status, said))
+            return json.loads(out)
+
+        every = listed()
+        order = ["info", "low", "medium", "high", "critical"]
+        for arguments, keeps in (
+                (["--category", "secret"], lambda rule: rule["category"] == "secret"),
+                (["--severity", "high"], lambda rule: order.index(rule["severity"]) >= 3),
+                (["--on", "model_output"], lambda rule: "model_output" in rule["on"]),
+                (["--on", "user_message", "--severity", "critical"],
+                 lambda rule: rule["on"].get("user_message") == "critical"),
+                (["--tag", "owasp:ASI05"], lambda rule: "owasp:ASI05" in rule["tags"]),
+                (["--tag", "atlas:AML.T0051"], lambda rule: any(tag.startswith("atlas:AML.T0051") for tag in rule["tags"])),
+                (["--tag", "cwe"], lambda rule: any(tag.startswith("cwe:") for tag in rule["tags"]))):
+            with self.subTest(arguments):
+                self.assertEqual([rule["id"] for rule in every if keeps(rule)], [rule["id"] for rule in listed(*arguments)])
+        pack = self.pack({}, {"id": "a.c", "severity": {"model_output": "critical", "tool_result": "low"}})
+        out = tocsin("rules", "list", pack)[1].decode()
+        self.assertRegex(out, r"(?m)^a\.c +critical +secret +pack\.yaml +model_output:critical tool_result:low$")
+        self.assertRegex(out, r"(?m)^a\.b +high +secret +pack\.yaml +model_output tool_result$")
+
+    def test_rules_coverage(self):
+        status, out, _ = tocsin("rules", "list", "--coverage", self.pack({}, {"id": "a.c", "tags": ["owasp:LLM02:2025"]}))
+        self.assertEqual(0, status)
+        out = out.decode()
+        self.assertRegex(out, r"(?m)^owasp:LLM02 +2  Sensitive Information Disclosure$")
+        covered, _, uncovered = out.partition("No rule for:\n")
+        self.assertRegex(uncovered, r"(?m)^  owasp:ASI07 +Insecure Inter-Agent Communication$")
+        told = re.findall(r"owasp:\w+", out)
+        self.assertEqual((20, 20), (len(told), len(set(told))), "each id once, above or below")
+        as_json = json.loads(tocsin("rules", "list", "--coverage", "--json")[1])
+        self.assertEqual(20, sum(one["tag"].startswith("owasp:") for side in as_json.values() for one in side))
+
+    def test_rules_show(self):
+        pack = self.pack({"message": "{match} in {tool.name}", "description": "What it sees."},
+                         {"id": "a.c"}, {"id": "a.d", "tags": []})
+        status, out, said = tocsin("rules", "show", "a.b", pack)
+        self.assertEqual((0, b""), (status, said))
+        out = out.decode()
+        for part in ("a.b\n", "high", "model_output, tool_result", f"{pack}:1", "1 to find, 1 to leave alone",
+                     "{match} in {tool.name}", "What it sees.", "owasp:LLM02  Sensitive Information Disclosure\n      a.c\n",
+                     "content matches\n    /(?i)abc/"):
+            self.assertIn(part, out)
+        self.assertNotIn("a.d", out)
+        shown = json.loads(tocsin("rules", "show", "--json", "a.b", pack)[1])
+        self.assertEqual(["a.c"], shown["tags"][0]["others"])
+        self.assertEqual((1, 1), (shown["match"], shown["no_match"]))
+        self.assertIn("detector loop", tocsin("rules", "show", "loop.same-call")[1].decode())
+        status, _, said = tocsin("rules", "show", "shell.download-and-rum")
+        self.assertEqual(2, status)
+        self.assertIn(b"did you mean `shell.download-and-run`?", said)
+
+    def test_rules_lint(self):
+        good = self.pack({})
+        status, out, said = tocsin("rules", "lint", good)
+        self.assertEqual((0, b"1 rule, 0 warnings\n", b""), (status, out, said))
+        self.assertEqual((0, []), (tocsin("rules", "lint", "--json", good)[0], json.loads(tocsin("rules", "lint", "--json", good)[1])))
+        bad = self.pack({"where": {"field": "text", "regex": f"abc[^(example.com)]?|{HOSTILE[3:6]}abc"}, "on": ["model_output"]},
+                        {"id": "a.c", "no_match": []}, name="bad.yaml")
+        status, out, said = tocsin("rules", "lint", bad)
+        self.assertEqual((3, b""), (status, said))
+        self.assert_harmless(out)
+        out = out.decode()
+        self.assertRegex(out, rf"(?m)^{re.escape(str(bad))}:1:\d+: negated-class-as-domain: a\.b: ")
+        self.assertRegex(out, rf"(?m)^{re.escape(str(bad))}:1:1: no-twin: a\.c: ")
+        self.assertTrue(out.endswith("2 rules, 2 warnings: 1 negated-class-as-domain, 1 no-twin\n"), out)
+        listed = json.loads(tocsin("rules", "lint", "--json", bad)[1])
+        self.assertEqual({"negated-class-as-domain", "no-twin"}, {one["lint"] for one in listed})
+        self.assertTrue(all(one["remedy"] for one in listed))
+
+    def test_rules_lint_is_content_with_what_is_shipped(self):
+        pending = {"shell.yaml"}  # says nothing yet of three patterns without a literal
+        self.assertEqual([], [one for one in json.loads(tocsin("rules", "lint", "--json")[1])
+                              if pathlib.Path(one["file"]).name not in pending or one["lint"] != "no-literal"])
 
     # -----------------------------------------------------------------------------------------------------------------
 

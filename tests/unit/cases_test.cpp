@@ -1,17 +1,15 @@
 // Recorded cases: events in, findings out, through the shipped rules and profiles.
 //
-// A case is a folder of tests/cases with `events.jsonl` and `findings.txt`, a line a finding.
-// UPDATE_CASES=1 rewrites the latter; read the difference before you commit it.
+// UPDATE_CASES=1 rewrites what is expected; read the difference before you commit it.
 
-#include <algorithm>
+#include "daemon/cases.h"
+
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <sstream>
 
-#include "daemon/source/file_source.h"
 #include "tests/unit/catch.h"
-#include "tests/unit/testing.h"
+#include "tests/unit/temp_dir.h"
 
 namespace tocsin {
 namespace {
@@ -31,44 +29,59 @@ std::shared_ptr<const Policy> shipped_policy() {
   return policy;
 }
 
-std::string findings_of(const fs::path& events, const std::shared_ptr<const Policy>& policy) {
-  testing::PipelineUnderTest test(policy);
-  auto source = FileSource::open(events.string(), 1 << 20);
-  REQUIRE(source.has_value());
-  for (std::string_view line; source->next(line) == FileSource::Status::kLine;) {
-    test.run({std::string(line)});
-  }
-  CHECK(test.rejected.empty());
-  std::string out;
-  for (const Finding& finding : test.findings) {
-    REQUIRE_FALSE(finding.evidence.empty());
-    out += fmt::format("{:<8} {} {} seq {}: {} = {}\n", name_of(finding.severity), finding.rule,
-                       finding.system, finding.seq, finding.evidence[0].field,
-                       finding.evidence[0].excerpt);
-  }
-  return out;
-}
-
-std::string read(const fs::path& path) {
-  std::ifstream stream(path);
-  return {std::istreambuf_iterator<char>(stream), {}};
-}
-
 TEST_CASE("recorded cases give the findings recorded with them") {
   const auto policy = shipped_policy();
   const bool update = std::getenv("UPDATE_CASES") != nullptr;
-  std::size_t cases = 0;
-  for (const auto& folder :
-       fs::directory_iterator(fs::path(TOCSIN_SOURCE_DIR) / "tests" / "cases")) {
-    CAPTURE(folder.path().filename().string());
-    const std::string found = findings_of(folder.path() / "events.jsonl", policy);
-    const fs::path expected = folder.path() / "findings.txt";
-    if (update) std::ofstream(expected) << found;
-    REQUIRE(fs::exists(expected));
-    CHECK(found == read(expected));
-    ++cases;
+  const auto folders = case_folders(fs::path(TOCSIN_SOURCE_DIR) / "tests" / "cases");
+  for (const fs::path& folder : folders) {
+    CAPTURE(folder.filename().string());
+    CaseResult result = play_case(folder, policy);
+    if (update) {
+      REQUIRE(record_case(folder, result.found));
+      result = play_case(folder, policy);
+    }
+    CHECK(result.error.empty());
+    CHECK(result.found == result.expected);
+    CHECK(result.found.find(":  = ") == std::string::npos);  // every finding shows why
   }
-  CHECK(cases >= 6);
+  CHECK(folders.size() >= 6);
+}
+
+TEST_CASE("what keeps a case from being played") {
+  const testing::TempDir folder;
+  const auto policy = shipped_policy();
+  CHECK(case_folders(folder.path()).empty());
+  CHECK(play_case(folder.path() / "none", policy).error.find("no events.jsonl") !=
+        std::string::npos);
+
+  folder.write("a/events.jsonl", "not an event\n");
+  folder.write("b/events.jsonl", "\n");
+  folder.write("b/findings.txt", "high     a.b\n");
+  folder.write("c/findings.txt", "");
+  CHECK(case_folders(folder.path()) ==
+        std::vector<fs::path>{folder.path() / "a", folder.path() / "b"});
+  CHECK(case_folders(folder.path() / "a") == std::vector<fs::path>{folder.path() / "a"});
+  CHECK(play_case(folder.path() / "a", policy).error.find(":1: rejected as") != std::string::npos);
+  const CaseResult other = play_case(folder.path() / "b", policy);
+  CHECK(other.error.empty());
+  CHECK_FALSE(other.passed());
+  REQUIRE(record_case(folder.path() / "b", other.found));
+  CHECK(play_case(folder.path() / "b", policy).passed());
+  folder.write("d/events.jsonl", "\n");
+  const CaseResult unrecorded = play_case(folder.path() / "d", policy);
+  CHECK(unrecorded.error.empty());
+  CHECK_FALSE(unrecorded.recorded);
+  CHECK_FALSE(unrecorded.passed());
+}
+
+TEST_CASE("differences line by line") {
+  using Lines = std::vector<std::string>;
+  CHECK(line_differences("", "").empty());
+  CHECK(line_differences("a\nb\n", "a\nb\n").empty());
+  CHECK(line_differences("a\nb\nc\n", "a\nc\nd\n") == Lines{"- b", "+ d"});
+  CHECK(line_differences("a\n", "b\na\n") == Lines{"+ b"});
+  CHECK(line_differences("a\n", "") == Lines{"- a"});
+  CHECK(line_differences("a", "b") == Lines{"- a", "+ b"});
 }
 
 }  // namespace

@@ -138,5 +138,19 @@ TEST_CASE("every tag of the packs exists") {
   CHECK(tags > 50);
 }
 
+TEST_CASE("titles of tags") {
+  CHECK(owasp_tags().size() == 20);
+  for (const std::string_view tag : owasp_tags()) {
+    CAPTURE(tag);
+    CHECK(complaint(tag).empty());
+    CHECK_FALSE(title_of_tag(tag).empty());
+  }
+  CHECK(title_of_tag("owasp:LLM01:2025") == "Prompt Injection");
+  CHECK(title_of_tag("atlas:AML.T0053") == "AI Agent Tool Invocation");
+  CHECK(title_of_tag("cwe:CWE-1").empty());
+  CHECK(canonical_tag("owasp:ASI05:2026") == "owasp:ASI05");
+  CHECK(canonical_tag("nist:MS-2.7") == "nist:MS-2.7");
+}
+
 }  // namespace
 }  // namespace tocsin
