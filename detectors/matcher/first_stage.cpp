@@ -31,6 +31,10 @@ constexpr std::array<Limits, 3> kLimits = {{
 constexpr std::size_t kLimitsAlone = 1;
 constexpr std::size_t kLimitsAloneLong = 2;
 constexpr std::size_t kLongPattern = 1000;  // bytes
+// Compiling takes milliseconds: not before RE2 has been asked so often, and never where it takes
+// tenths of a second.
+constexpr std::uint32_t kOpeningsBefore = 256;
+constexpr std::size_t kAloneBytesMax = 4000;
 // Patterns that only fail when all are compiled together (too large) are made simpler, or taken
 // out, one at a time.
 constexpr std::size_t kRefusalsMax = 200;
@@ -229,8 +233,7 @@ class FirstStage::Builder {
     const auto tree = parse_re2(pattern.text);
     const Gate gate = tree ? gate_of(*tree) : Gate{};
     const std::size_t alone = pattern.text.size() > kLongPattern ? kLimitsAloneLong : kLimitsAlone;
-    auto translated =
-        tree ? translate(*tree, gate.open() ? 0 : alone, !gate.open()) : std::nullopt;
+    auto translated = tree ? translate(*tree, gate.open() ? 0 : alone, !gate.open()) : std::nullopt;
     if (!translated) {
       stage_.always_.push_back(id);
       return;
@@ -289,12 +292,11 @@ FirstStage::Single::~Single() { hs_free_database(database_.load()); }
 
 const hs_database* FirstStage::Single::get() const {
   hs_database* known = database_.load(std::memory_order_acquire);
-  if (known != nullptr || refused_.load(std::memory_order_relaxed)) return known;
-  hs_database* made = compile_one(expression_, flags_);
-  if (made == nullptr) {
-    refused_.store(true, std::memory_order_relaxed);
-    return nullptr;
-  }
+  if (known != nullptr) return known;
+  if (openings_.fetch_add(1, std::memory_order_relaxed) != kOpeningsBefore) return nullptr;
+  hs_database* made =
+      expression_.size() > kAloneBytesMax ? nullptr : compile_one(expression_, flags_);
+  if (made == nullptr) return nullptr;
   if (database_.compare_exchange_strong(known, made, std::memory_order_acq_rel)) return made;
   hs_free_database(made);  // another thread was first
   return known;

@@ -88,7 +88,8 @@ class FirstStage {
   class Expressions;  // of one database
 
  private:
-  // A pattern's own database, compiled when its gate first opens: of thousands few ever do.
+  // A pattern's own database, compiled when its gate has opened so often that it is worth the
+  // time: of thousands few ever do.
   class Single {
    public:
     Single(std::string expression, unsigned flags)
@@ -97,14 +98,14 @@ class FirstStage {
     Single& operator=(const Single&) = delete;
     ~Single();
 
-    // Null: Vectorscan would not compile it.
+    // Null: not yet, or Vectorscan would not compile it.
     [[nodiscard]] const hs_database* get() const;
 
    private:
     std::string expression_;
     unsigned flags_;
     mutable std::atomic<hs_database*> database_{nullptr};
-    mutable std::atomic<bool> refused_{false};
+    mutable std::atomic<std::uint32_t> openings_{0};
   };
   // Keys are the words and expressions of gates.
   struct Gated {
