@@ -329,7 +329,7 @@ std::optional<Url> UrlFinder::finish(const Start& start) {
 std::optional<Url> UrlFinder::finish_authority(const Start& start, std::size_t begin,
                                                std::size_t hard_end) {
   const std::string_view rest = text_.substr(begin, hard_end - begin);
-  std::string_view authority = rest.substr(0, find_in(kAuthorityEnds, rest));
+  const std::string_view authority = rest.substr(0, find_in(kAuthorityEnds, rest));
   Url url;
   const std::size_t at = authority.rfind('@');
   if (at != kNone) url.userinfo = authority.substr(0, at);

@@ -108,7 +108,8 @@ std::expected<Validator, std::string> make(std::string_view name, const Argument
   const auto* const words = std::get_if<std::vector<std::string>>(&argument);
   if (name == "entropy") {
     const auto* const bits = std::get_if<double>(&argument);
-    if (bits == nullptr || !(*bits > 0 && *bits <= 8)) {
+    const bool valid = bits != nullptr && *bits > 0 && *bits <= 8;  // and so no NaN
+    if (!valid) {
       return std::unexpected(
           "`entropy` takes bits a character, above 0 and at most 8: {entropy: 3.5}");
     }

@@ -64,7 +64,7 @@ TEST_CASE("a rule that finds something else each time is folded in the end, and 
   }
   CHECK(told >= FindingFolds::kDistinctMax);
   CHECK(told < 40);
-  CHECK(folds.bytes() < 64 * 1024);
+  CHECK(folds.bytes() < std::size_t{64} * 1024);
 }
 
 TEST_CASE("beyond so many kinds nothing is hidden") {
@@ -77,7 +77,7 @@ TEST_CASE("beyond so many kinds nothing is hidden") {
     }
   }
   CHECK(told == 2 * kRules);
-  CHECK(folds.bytes() < 64 * 1024);
+  CHECK(folds.bytes() < std::size_t{64} * 1024);
 }
 
 }  // namespace

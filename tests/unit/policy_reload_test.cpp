@@ -76,7 +76,7 @@ TEST_CASE("asked, it loads; what is wrong is refused and changes nothing") {
   std::promise<std::size_t> refused;
   PolicyReloader reloader(
       sources, fingerprint(sources), false,
-      {.on_loaded = [&](std::shared_ptr<const Policy> policy) { loaded.set_value(policy); },
+      {.on_loaded = [&](const std::shared_ptr<const Policy>& policy) { loaded.set_value(policy); },
        .on_refused = [&](const Diagnostics& mistakes) { refused.set_value(mistakes.errors()); }});
   reloader.request();
   const auto policy = loaded.get_future().get();
@@ -96,7 +96,7 @@ TEST_CASE("a changed file is loaded once it has stayed the same") {
   dir.write("packs/b.yaml", pack("w.b", "bad"));
   const PolicyReloader reloader(
       sources, before, true,
-      {.on_loaded = [&](std::shared_ptr<const Policy> policy) { loaded.set_value(policy); },
+      {.on_loaded = [&](const std::shared_ptr<const Policy>& policy) { loaded.set_value(policy); },
        .on_refused = [](const Diagnostics&) {}},
       std::chrono::milliseconds(5));
   CHECK(loaded.get_future().get()->rules().rules().size() == 2);

@@ -79,8 +79,7 @@ TEST_CASE("what documentation prints is a placeholder") {
            "gh\x70_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
            "XXXX-XXXX-XXXX",
            "0000000000000000",
-           "AKI\x41"
-           "0000000000000000",
+           "\x41KIA0000000000000000",
            "A1A1A1A1A1A1A1A1",
            "abcabcabcabc",
            "deadbeefdeadbeef",

@@ -17,10 +17,14 @@ const std::string kBody = "zQWBuTSOoRi4A9spHcVY5ncnsDkxkJ";
 const std::string kCheck = "0mLq17";
 
 TEST_CASE("GitHub's and npm's tokens end in the CRC of their body") {
-  for (const char kind : std::string_view("pousr")) {
-    CAPTURE(kind);
-    CHECK(github_checksum(kGh + kind + "_" + kBody + kCheck));
-    CHECK_FALSE(github_checksum(kGh + kind + "-" + kBody + kCheck));
+  for (const std::string_view prefix : {"p_", "o_", "u_", "s_", "r_"}) {
+    CAPTURE(prefix);
+    std::string token = kGh;
+    token += prefix;
+    token += kBody + kCheck;
+    CHECK(github_checksum(token));
+    token[3] = '-';
+    CHECK_FALSE(github_checksum(token));
   }
   CHECK(npm_checksum(std::string("npm") + "_" + kBody + kCheck));
   CHECK_FALSE(npm_checksum(kGh + "p_" + kBody + kCheck));

@@ -94,8 +94,6 @@ TEST_CASE("validators with an argument test what it says") {
   CHECK(inside("203.0.113.77"));
   CHECK_FALSE(inside("8.8.8.8"));
   CHECK_FALSE(inside("example.com"));
-  const Validator copy = inside;
-  CHECK(copy("10.1.2.3"));
 }
 
 TEST_CASE("a wrong name or argument is told what is allowed") {
