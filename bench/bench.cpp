@@ -162,8 +162,10 @@ class Bench {
     metrics::Registry registry;
     const PolicySnapshot snapshot{
         .policy = policy_, .metrics = std::make_shared<const PolicyMetrics>(registry, *policy_)};
-    Pipeline pipeline(snapshot, {.decode = {}, .sessions = {}, .now = {}, .topic_label = "bench"},
-                      std::make_shared<const Redactor>(Redactor::random_key()), registry);
+    Pipeline pipeline(
+        snapshot,
+        {.decode = {}, .sessions = {}, .now = {}, .rule_watch = {}, .topic_label = "bench"},
+        std::make_shared<const Redactor>(Redactor::random_key()), registry);
     Silent silent;
     std::vector<Record> batch;
     return measure(options_, events_.size(), [&] {

@@ -116,9 +116,10 @@ CaseResult play_case(const fs::path& folder, const std::shared_ptr<const Policy>
   metrics::Registry registry;
   const PolicySnapshot snapshot{
       .policy = policy, .metrics = std::make_shared<const PolicyMetrics>(registry, *policy)};
-  Pipeline pipeline(snapshot,
-                    {.decode = decode, .sessions = sessions, .now = {}, .topic_label = "case"},
-                    std::make_shared<const Redactor>(Redactor::random_key()), registry);
+  Pipeline pipeline(
+      snapshot,
+      {.decode = decode, .sessions = sessions, .now = {}, .rule_watch = {}, .topic_label = "case"},
+      std::make_shared<const Redactor>(Redactor::random_key()), registry);
   play(*source, pipeline, result);
 
   std::ifstream stream(folder / kFindingsFile, std::ios::binary);

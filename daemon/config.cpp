@@ -386,6 +386,7 @@ Config load_config(const std::filesystem::path& path, bool kafka_needed,
   rules.string("cache_dir", &cache);
   config.rules.cache_dir = cache;
   rules.boolean("watch", &config.rules.watch);
+  rules.boolean("demote", &config.rules.demote);
   rules.finish();
   read_redaction(root.map("redaction"), config);
   config.detectors = root.map("detectors").self();

@@ -60,6 +60,7 @@ struct Config {
     std::vector<ImportSource> imports;           // rules written for other tools
     std::filesystem::path cache_dir;             // of compiled rules; empty: none
     bool watch = true;                           // reload when a file has changed
+    bool demote = true;                          // rules that cost or say too much (rule_watch.h)
   } rules;
   std::string hmac_secret;  // empty: a random key a process
   // The map under `detectors`, or null; each detector reads its own.

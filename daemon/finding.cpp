@@ -81,6 +81,7 @@ std::string to_json(const Finding& finding) {
   json["rule"] = finding.rule;
   json["detector"] = finding.detector;
   json["severity"] = name_of(finding.severity);
+  if (finding.demoted_from) json["demoted_from"] = name_of(*finding.demoted_from);
   json["category"] = name_of(finding.category);
   json["title"] = finding.title;
   if (!finding.message.empty()) json["message"] = finding.message;

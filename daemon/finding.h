@@ -82,6 +82,7 @@ struct Finding {
   std::string rule;
   std::string detector;
   Severity severity = Severity::kMedium;
+  std::optional<Severity> demoted_from;  // the rule's own: it floods (rule_watch.h)
   Category category = Category::kUnsafeTool;
   std::string title;
   std::string message;  // the rule's own words about this event, masked like evidence; may be empty

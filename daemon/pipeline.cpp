@@ -97,6 +97,8 @@ Pipeline::Pipeline(PolicySnapshot snapshot, PipelineOptions options,
   folded_findings_ = registry.counter("tocsin_findings_folded_total",
                                       "Findings alike to an earlier one of their session, counted "
                                       "but not told again.");
+  passed_over_ = registry.counter("tocsin_rule_evaluations_passed_over_total",
+                                  "Long events that a rule demoted for its cost was not tried on.");
   evicted_correlations_ = registry.counter("tocsin_correlation_windows_evicted_total",
                                            "Correlation windows forgotten before their time.");
   expired_sessions_ = registry.counter(kEvicted, kEvictedHelp, {{"reason", "idle"}});
@@ -106,7 +108,21 @@ Pipeline::Pipeline(PolicySnapshot snapshot, PipelineOptions options,
   for (std::size_t i = 0; i < snapshot_.policy->reportable().size(); ++i) {
     shard_.set(snapshot_.metrics->last_match(i), 0);
   }
+  watch_rules();
   publish_gauges();
+}
+
+// From here on, as nothing is known of the rules' costs yet.
+void Pipeline::watch_rules() {
+  const std::size_t rules = snapshot_.policy->rules().rules().size();
+  rule_seconds_.assign(rules, 0);
+  if (!options_.rule_watch) return;
+  watch_.emplace(rules, *options_.rule_watch);
+  rule_scratch_.timed = true;
+  rule_scratch_.demoted.assign(rules, 0);
+  for (std::size_t i = 0; i < snapshot_.policy->reportable().size(); ++i) {
+    for (const metrics::GaugeId id : snapshot_.metrics->demoted(i)) shard_.set(id, 0);
+  }
 }
 
 void Pipeline::adopt(PolicySnapshot snapshot) {
@@ -123,9 +139,19 @@ void Pipeline::adopt(PolicySnapshot snapshot) {
       shard_.set(snapshot.metrics->last_match(i), 0);
     }
   }
+  // Seconds are a counter: a rule that stays goes on from where it was.
+  std::map<std::string, double> seconds;
+  for (std::size_t i = 0; i < rule_seconds_.size(); ++i) {
+    seconds.emplace(snapshot_.policy->rules().rules()[i].info.id, rule_seconds_[i]);
+  }
   // The old one lives until nothing refers to it any more.
   const PolicySnapshot old = std::exchange(snapshot_, std::move(snapshot));
   rule_scratch_ = {};
+  watch_rules();
+  for (std::size_t i = 0; i < rule_seconds_.size(); ++i) {
+    const auto kept = seconds.find(snapshot_.policy->rules().rules()[i].info.id);
+    if (kept != seconds.end()) rule_seconds_[i] = kept->second;
+  }
   coverage_.assign(snapshot_.metrics->systems(), {});
   for (auto& [key, partition] : partitions_) {
     partition->correlations.adopt(snapshot_.policy->correlations());
@@ -148,11 +174,43 @@ void Pipeline::make_states(Session& session) const {
 }
 
 void Pipeline::run(std::span<const Record> batch, PipelineOutput& output) {
+  auto before = std::chrono::steady_clock::now();
   for (const Record& record : batch) {
     process(record, partition_of(record.source), output);
     keep_within_memory();
+    if (!watch_) continue;
+    const auto after = std::chrono::steady_clock::now();
+    note_costs(std::chrono::duration<double>(after - before).count(), output);
+    before = after;
   }
   publish_gauges();
+}
+
+void Pipeline::note_costs(double seconds, PipelineOutput& output) {
+  for (const auto& [rule, spent] : rule_scratch_.seconds) {
+    rule_seconds_[rule] += spent;
+    watch_->spent(rule, spent);
+  }
+  rule_scratch_.seconds.clear();
+  for (const RuleDemotion& change : watch_->end_event(seconds)) demote(change, output);
+}
+
+void Pipeline::demote(const RuleDemotion& what, PipelineOutput& output) {
+  const bool flood = what.reason == DemotionReason::kFlood;
+  const std::size_t reportable =
+      flood ? what.rule
+            : snapshot_.policy->rules().reportable_of(
+                  what.rule, snapshot_.policy->rules().rules()[what.rule].on.front());
+  if (!flood) rule_scratch_.demoted[what.rule] = what.lifted ? 0 : 1;
+  shard_.set(snapshot_.metrics->demoted(reportable)[static_cast<std::size_t>(what.reason)],
+             what.lifted ? 0 : 1);
+  std::string_view system;
+  if (flood) {
+    const auto systems = snapshot_.policy->systems();
+    system = what.system < systems.size() ? std::string_view(systems[what.system].system)
+                                          : std::string_view("unknown");
+  }
+  output.on_demotion(what, snapshot_.policy->reportable()[reportable].id, system);
 }
 
 void Pipeline::process(const Record& record, Partition& partition, PipelineOutput& output) {
@@ -241,6 +299,7 @@ void Pipeline::detect(const Event& event, const EventContext& context, Session& 
   DraftReporter rules(*this, 0);
   snapshot_.policy->rules().evaluate(event, context, rule_scratch_, rules);
   if (rule_scratch_.decoding_exhausted) shard_.add(decoding_limited_);
+  shard_.add(passed_over_, rule_scratch_.passed_over);
   const auto detectors = snapshot_.policy->detectors();
   for (std::size_t i = 0; i < detectors.size(); ++i) {
     DraftReporter reporter(*this, detectors[i].first_rule);
@@ -301,12 +360,16 @@ void Pipeline::finish(const Record& record, const Event& event, const EventConte
                              .finding_id = id});
     if (record.replayed) continue;
     shard_.add(ids.findings[draft.reportable]);
+    if (watch_) watch_->found(draft.reportable, system);
     if (!tell) {
       shard_.add(folded_findings_);
       continue;
     }
     Finding finding = make_finding(event, context, draft);
     finding.finding_id = id;
+    if (watch_ && finding.severity > Severity::kLow && watch_->flooding(draft.reportable, system)) {
+      finding.demoted_from = std::exchange(finding.severity, Severity::kLow);
+    }
     finding.repeats = repeats;
     finding.topic = bounded(record.source.topic);
     finding.partition = record.source.partition;
@@ -404,6 +467,9 @@ void Pipeline::publish_gauges() {
   }
   shard_.set(live_sessions_, static_cast<double>(sessions));
   shard_.set(state_bytes_, static_cast<double>(bytes));
+  for (std::size_t i = 0; i < rule_seconds_.size() && watch_; ++i) {
+    shard_.set(snapshot_.metrics->rule_seconds(i), rule_seconds_[i]);
+  }
   for (std::size_t i = 0; i < coverage_.size(); ++i) {
     shard_.set_ratio(snapshot_.metrics->system(i).content_coverage, coverage_[i].seen,
                      coverage_[i].calls);

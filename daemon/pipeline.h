@@ -22,6 +22,7 @@
 #include "daemon/metrics/registry.h"
 #include "daemon/policy.h"
 #include "daemon/redact.h"
+#include "daemon/rule_watch.h"
 #include "daemon/session/session_table.h"
 
 namespace tocsin {
@@ -40,6 +41,9 @@ class PipelineOutput {
  public:
   virtual void on_finding(const Finding& finding) = 0;
   virtual void on_rejected(const Record& record, Reject reason) = 0;
+  // A rule was demoted, or is no more; `system` empty: in all of them.
+  virtual void on_demotion(const RuleDemotion& /*what*/, std::string_view /*rule*/,
+                           std::string_view /*system*/) {}
 
  protected:
   ~PipelineOutput() = default;
@@ -56,6 +60,8 @@ struct PipelineOptions {
   SessionLimits sessions;
   // The time of detection; empty: the event's own, for replays of recorded traffic.
   std::function<EventTime()> now;
+  // When rules are demoted; nothing: never, for replays, where each event is to be judged alone.
+  std::optional<RuleWatchLimits> rule_watch;
   // Label value that stands for every topic; empty: the topic itself.  (A file's name is not a
   // bounded label.)
   std::string topic_label;
@@ -120,6 +126,9 @@ class Pipeline {
   Effect inferred_effect(std::string_view tool);
   Partition& partition_of(const SourcePosition& source);
   void keep_within_memory();
+  void watch_rules();
+  void note_costs(double seconds, PipelineOutput& output);
+  void demote(const RuleDemotion& what, PipelineOutput& output);
   void publish_gauges();
 
   PolicySnapshot snapshot_;
@@ -135,12 +144,15 @@ class Pipeline {
   Partition* last_partition_ = nullptr;
   std::unordered_map<std::uint64_t, Effect> inferred_;  // by hash of the tool's name
   std::vector<Coverage> coverage_;                      // by system
+  std::optional<RuleWatch> watch_;
+  std::vector<double> rule_seconds_;  // by rule
   std::uint64_t events_ = 0;
   std::uint64_t rejected_ = 0;
 
   metrics::CounterId replayed_events_;
   metrics::CounterId decoding_limited_;
   metrics::CounterId folded_findings_;
+  metrics::CounterId passed_over_;
   metrics::CounterId evicted_correlations_;
   metrics::CounterId expired_sessions_;
   metrics::CounterId evicted_sessions_;

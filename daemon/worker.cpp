@@ -34,7 +34,11 @@ Worker::Worker(const Config& config, PolicySnapshot policy,
       shard_(registry.make_shard()),
       pipeline_(
           std::move(policy),
-          {.decode = config.decode, .sessions = config.sessions, .now = &now, .topic_label = {}},
+          {.decode = config.decode,
+           .sessions = config.sessions,
+           .now = &now,
+           .rule_watch = config.rules.demote ? std::optional(RuleWatchLimits{}) : std::nullopt,
+           .topic_label = {}},
           std::move(redactor), registry) {
   outstanding_ = registry.gauge("tocsin_sink_outstanding",
                                 "Findings and dead letters that wait for their acknowledgement.",
@@ -132,6 +136,22 @@ void Worker::process_batch() {
 void Worker::on_finding(const Finding& finding) {
   ledger_.expect(ticket_);
   sink_->send(config_.topics.findings, finding.system, to_json(finding), {}, ticket_);
+}
+
+void Worker::on_demotion(const RuleDemotion& what, std::string_view rule, std::string_view system) {
+  const bool flood = what.reason == DemotionReason::kFlood;
+  if (what.lifted) {
+    log::info("rule.restored", "a demoted rule is itself again",
+              {{"rule", rule}, {"reason", flood ? "flood" : "time"}, {"system", system}});
+    return;
+  }
+  log::warn("rule.demoted",
+            flood ? "a rule floods: its findings in this system are told as low until it stops"
+                  : "a rule takes too much time: it is not tried on long events until it stops",
+            {{"rule", rule},
+             {"reason", flood ? "flood" : "time"},
+             {"system", system},
+             {"share", what.share}});
 }
 
 void Worker::on_rejected(const Record& record, Reject reason) {

@@ -54,6 +54,8 @@ class Worker final : private KafkaSource::Listener, private PipelineOutput {
   void on_revoked(std::span<const TopicPartition> partitions, bool lost) override;
   void on_finding(const Finding& finding) override;
   void on_rejected(const Record& record, Reject reason) override;
+  void on_demotion(const RuleDemotion& what, std::string_view rule,
+                   std::string_view system) override;
 
   void process_batch();
   void turn();

@@ -170,10 +170,13 @@ int replay(const Options& options) {
   const auto redactor = std::make_shared<const Redactor>(
       config.hmac_secret.empty() ? Redactor::random_key()
                                  : Redactor::key_from_secret(config.hmac_secret));
-  Pipeline pipeline(
-      snapshot,
-      {.decode = config.decode, .sessions = config.sessions, .now = {}, .topic_label = "replay"},
-      redactor, registry);
+  Pipeline pipeline(snapshot,
+                    {.decode = config.decode,
+                     .sessions = config.sessions,
+                     .now = {},
+                     .rule_watch = {},
+                     .topic_label = "replay"},
+                    redactor, registry);
   static_cast<void>(TopicMetrics(registry, "replay"));
   Output output(out);
   Progress progress;

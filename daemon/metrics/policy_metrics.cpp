@@ -84,6 +84,20 @@ PolicyMetrics::PolicyMetrics(Registry& registry, const Policy& policy) {
     last_match_.push_back(registry.gauge("tocsin_rule_last_match_timestamp_seconds",
                                          "Event time of the rule's latest match; 0: never.",
                                          {{"rule", rule.id}}, metrics::Merge::kMax));
+    constexpr std::string_view kDemoted = "tocsin_rule_demoted";
+    constexpr std::string_view kDemotedHelp =
+        "1: the rule costs too much and is not tried on long events (time), or its findings in "
+        "some system are told as low (flood).";
+    demoted_.push_back(
+        {registry.gauge(kDemoted, kDemotedHelp, {{"rule", rule.id}, {"reason", "time"}},
+                        metrics::Merge::kMax),
+         registry.gauge(kDemoted, kDemotedHelp, {{"rule", rule.id}, {"reason", "flood"}},
+                        metrics::Merge::kMax)});
+  }
+  for (const Rule& rule : policy.rules().rules()) {
+    rule_seconds_.push_back(registry.reading("tocsin_rule_seconds_total",
+                                             "Time spent on what the first stage let through.",
+                                             {{"rule", rule.info.id}}));
   }
 }
 

@@ -42,9 +42,19 @@ class PolicyMetrics {
   [[nodiscard]] metrics::GaugeId last_match(std::size_t reportable) const {
     return last_match_[reportable];
   }
+  // By position among the rules.
+  [[nodiscard]] metrics::GaugeId rule_seconds(std::size_t rule) const {
+    return rule_seconds_[rule];
+  }
+  // By DemotionReason.
+  [[nodiscard]] const std::array<metrics::GaugeId, 2>& demoted(std::size_t reportable) const {
+    return demoted_[reportable];
+  }
 
  private:
   std::vector<System> systems_;
+  std::vector<metrics::GaugeId> rule_seconds_;
+  std::vector<std::array<metrics::GaugeId, 2>> demoted_;
   std::vector<metrics::GaugeId> last_match_;
 };
 

@@ -20,7 +20,10 @@ namespace tocsin::matcher {
 namespace {
 
 // Expressions are of bytes, with everything that could be read in two ways written out (widen.h).
-constexpr unsigned kFlags = HS_FLAG_SINGLEMATCH;
+//
+// Not HS_FLAG_SINGLEMATCH: Vectorscan 5.4.9 then misses some matches of short literals altogether
+// (first_stage_test.cpp has one).
+constexpr unsigned kFlags = 0;
 // How much of a pattern's counting is kept: as much as Vectorscan can bear.
 constexpr std::array<Limits, 3> kLimits = {{
     {.run_min = 32, .run_max = 64, .group_positions = 32},
@@ -31,9 +34,7 @@ constexpr std::array<Limits, 3> kLimits = {{
 constexpr std::size_t kLimitsAlone = 1;
 constexpr std::size_t kLimitsAloneLong = 2;
 constexpr std::size_t kLongPattern = 1000;  // bytes
-// Compiling takes milliseconds: not before RE2 has been asked so often, and never where it takes
-// tenths of a second.
-constexpr std::uint32_t kOpeningsBefore = 256;
+// Never where it takes tenths of a second.
 constexpr std::size_t kAloneBytesMax = 4000;
 // Patterns that only fail when all are compiled together (too large) are made simpler, or taken
 // out, one at a time.
@@ -124,8 +125,18 @@ std::optional<Translated> translate(const Node& tree, std::size_t limits, bool a
   return std::nullopt;
 }
 
+// Each pattern and key once, however often it matches.
+struct Hits {
+  std::vector<std::uint32_t>& hits;
+  std::vector<std::uint32_t>& seen;
+  std::uint32_t scan;
+};
+
 int on_match(unsigned id, unsigned long long, unsigned long long, unsigned, void* context) {
-  static_cast<std::vector<std::uint32_t>*>(context)->push_back(id);
+  const Hits& found = *static_cast<const Hits*>(context);
+  if (found.seen[id] == found.scan) return 0;
+  found.seen[id] = found.scan;
+  found.hits.push_back(id);
   return 0;
 }
 
@@ -213,7 +224,8 @@ class FirstStage::Expressions {
 // Sorts patterns by how they are looked for.
 class FirstStage::Builder {
  public:
-  Builder(FirstStage& stage, std::span<const Pattern> patterns) : stage_(stage) {
+  Builder(FirstStage& stage, std::span<const Pattern> patterns, std::uint32_t openings_before)
+      : stage_(stage), openings_before_(openings_before) {
     stage_.patterns_ = patterns.size();
     for (const Pattern& pattern : patterns) stage_.texts_of_.push_back(pattern.texts);
     stage_.gated_.resize(patterns.size());
@@ -244,7 +256,8 @@ class FirstStage::Builder {
       return;
     }
     Gated& gated = stage_.gated_[id];
-    gated.single = std::make_unique<const Single>(std::move(translated->text), translated->flags);
+    gated.single = std::make_unique<const Single>(std::move(translated->text), translated->flags,
+                                                  openings_before_);
     // The rarest group comes first.
     for (const LiteralGroup& group : gate.groups) {
       const bool opens = &group == &gate.groups.front();
@@ -278,6 +291,7 @@ class FirstStage::Builder {
   static constexpr std::uint16_t kAllTexts = 0xFFFF;
 
   FirstStage& stage_;
+  std::uint32_t openings_before_;
   std::map<std::uint16_t, Expressions> expressions_;
   std::map<std::pair<std::string, std::string>, std::uint32_t> known_;  // keys
 };
@@ -293,7 +307,7 @@ FirstStage::Single::~Single() { hs_free_database(database_.load()); }
 const hs_database* FirstStage::Single::get() const {
   hs_database* known = database_.load(std::memory_order_acquire);
   if (known != nullptr) return known;
-  if (openings_.fetch_add(1, std::memory_order_relaxed) != kOpeningsBefore) return nullptr;
+  if (openings_.fetch_add(1, std::memory_order_relaxed) != openings_before_) return nullptr;
   hs_database* made =
       expression_.size() > kAloneBytesMax ? nullptr : compile_one(expression_, flags_);
   if (made == nullptr) return nullptr;
@@ -303,12 +317,13 @@ const hs_database* FirstStage::Single::get() const {
 }
 
 std::expected<std::unique_ptr<const FirstStage>, std::string> FirstStage::compile(
-    std::span<const Pattern> patterns, const std::filesystem::path& cache) {
+    std::span<const Pattern> patterns, const std::filesystem::path& cache,
+    std::uint32_t openings_before) {
   if (hs_valid_platform() != HS_SUCCESS) {
     return std::unexpected("this processor lacks what Vectorscan needs (x86-64: SSE4.2)");
   }
   std::unique_ptr<FirstStage> stage(new FirstStage);
-  auto by_texts = Builder(*stage, patterns).take();
+  auto by_texts = Builder(*stage, patterns, openings_before).take();
   stage->stats_.from_cache = true;
   for (auto& [texts, expressions] : by_texts) {
     const auto compiled = stage->compile_database(texts, expressions, cache);
@@ -367,7 +382,7 @@ void FirstStage::prepare(Scratch& scratch) const {
     }
     scratch.owner_ = id_;
     scratch.ready_.assign(patterns_, false);
-    scratch.seen_.assign(opened_by_.size(), 0);
+    scratch.seen_.assign(patterns_ + opened_by_.size(), 0);
     scratch.tried_.assign(patterns_, 0);
     scratch.scan_ = 0;
   }
@@ -389,20 +404,17 @@ void FirstStage::scan(std::string_view text, std::uint16_t kind, Scratch& scratc
     text = as_ascii;
   }
   scratch.hits_.clear();
+  Hits hits{.hits = scratch.hits_, .seen = scratch.seen_, .scan = scratch.scan_};
   for (const Database& each : databases_) {
     if ((each.texts & kind) == 0) continue;
     CHECK(hs_scan(each.database, text.data(), static_cast<unsigned>(text.size()), 0,
-                  scratch.memory_, &on_match, &scratch.hits_) == HS_SUCCESS);
+                  scratch.memory_, &on_match, &hits) == HS_SUCCESS);
   }
   for (const std::uint32_t hit : scratch.hits_) {
     if (hit < patterns_) {
       candidates.push_back(hit);
-    } else {
-      scratch.seen_[hit - patterns_] = scratch.scan_;
+      continue;
     }
-  }
-  for (const std::uint32_t hit : scratch.hits_) {
-    if (hit < patterns_) continue;
     for (const std::uint32_t pattern : opened_by_[hit - patterns_]) {
       if ((texts_of_[pattern] & kind) == 0 || scratch.tried_[pattern] == scratch.scan_) continue;
       scratch.tried_[pattern] = scratch.scan_;
@@ -416,7 +428,7 @@ void FirstStage::scan(std::string_view text, std::uint16_t kind, Scratch& scratc
 bool FirstStage::is_open(std::uint32_t pattern, const Scratch& scratch) const {
   return std::ranges::all_of(gated_[pattern].others, [&](const auto& keys) {
     return std::ranges::any_of(
-        keys, [&](std::uint32_t key) { return scratch.seen_[key] == scratch.scan_; });
+        keys, [&](std::uint32_t key) { return scratch.seen_[patterns_ + key] == scratch.scan_; });
   });
 }
 

@@ -60,7 +60,7 @@ class FirstStage {
     std::uint64_t owner_ = 0;           // the first stage it was made for
     std::vector<bool> ready_;           // by pattern: large enough for its own database
     std::vector<std::uint32_t> hits_;   // of the first pass
-    std::vector<std::uint32_t> seen_;   // by key: the number of the scan that saw it last
+    std::vector<std::uint32_t> seen_;   // by hit: the number of the scan that saw it last
     std::vector<std::uint32_t> tried_;  // by pattern: ... that looked at its gate last
     std::uint32_t scan_ = 0;
   };
@@ -68,8 +68,12 @@ class FirstStage {
   // Regexes must be valid in RE2.  `cache`: a directory for compiled databases, made when it is not
   // there; empty: none.  A cache that cannot be used costs time, nothing else.  An error means that
   // Vectorscan cannot run here at all, or that memory is out.
+  //
+  // Compiling a pattern that has a gate takes milliseconds: not before its gate has opened
+  // `openings_before` times; until then it is a candidate when it opens.
   static std::expected<std::unique_ptr<const FirstStage>, std::string> compile(
-      std::span<const Pattern> patterns, const std::filesystem::path& cache);
+      std::span<const Pattern> patterns, const std::filesystem::path& cache,
+      std::uint32_t openings_before = 256);
 
   FirstStage(const FirstStage&) = delete;
   FirstStage& operator=(const FirstStage&) = delete;
@@ -92,8 +96,8 @@ class FirstStage {
   // time: of thousands few ever do.
   class Single {
    public:
-    Single(std::string expression, unsigned flags)
-        : expression_(std::move(expression)), flags_(flags) {}
+    Single(std::string expression, unsigned flags, std::uint32_t openings_before)
+        : expression_(std::move(expression)), flags_(flags), openings_before_(openings_before) {}
     Single(const Single&) = delete;
     Single& operator=(const Single&) = delete;
     ~Single();
@@ -104,6 +108,7 @@ class FirstStage {
    private:
     std::string expression_;
     unsigned flags_;
+    std::uint32_t openings_before_;
     mutable std::atomic<hs_database*> database_{nullptr};
     mutable std::atomic<std::uint32_t> openings_{0};
   };

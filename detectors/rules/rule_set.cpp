@@ -1,10 +1,13 @@
 #include "detectors/rules/rule_set.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 namespace tocsin {
 namespace {
+
+using Clock = std::chrono::steady_clock;
 
 constexpr std::uint16_t bit(EventType type) {
   return static_cast<std::uint16_t>(1U << static_cast<unsigned>(type));
@@ -103,6 +106,8 @@ void RuleSet::evaluate(const Event& event, const EventContext& context, Scratch&
                        Reporter& reporter) const {
   scratch.decoding_exhausted = false;
   scratch.evaluations = 0;
+  scratch.seconds.clear();
+  scratch.passed_over = 0;
   if ((types_with_rules_ & bit(event.type)) == 0) return;
   scratch.values.lay_out(event);
   scratch.decoding_exhausted = scratch.values.exhausted();
@@ -114,12 +119,22 @@ void RuleSet::evaluate(const Event& event, const EventContext& context, Scratch&
                         .patterns = *patterns_,
                         .candidates = &scratch.candidates};
   Evaluation evaluation(subject);
+  const bool is_long = scratch.values.joined().size() > kLongTextBytes;
+  auto before = scratch.timed ? Clock::now() : Clock::time_point{};
   for (const std::uint32_t rule : scratch.rules) {
+    if (is_long && rule < scratch.demoted.size() && scratch.demoted[rule] != 0) {
+      ++scratch.passed_over;
+      continue;
+    }
     evaluation.clear();
     ++scratch.evaluations;
     if (evaluation.holds(rules_[rule].where)) {
       report(rule, subject, evaluation.hits(), reporter);
     }
+    if (!scratch.timed) continue;
+    const auto after = Clock::now();
+    scratch.seconds.emplace_back(rule, std::chrono::duration<double>(after - before).count());
+    before = after;
   }
 }
 

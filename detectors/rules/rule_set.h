@@ -9,6 +9,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "detectors/detector.h"
@@ -32,6 +33,13 @@ class RuleSet {
     std::vector<std::uint32_t> considered_in;  // by rule: the number of the event it last began in
     std::vector<std::uint32_t> rules;          // to be evaluated
     std::uint32_t event = 0;
+    // By rule, kept by the caller; not 0: it is not tried on events of more than
+    // `kLongTextBytes`.  Shorter than there are rules: none is.
+    std::vector<std::uint8_t> demoted;
+    // Whether the time is taken; then of the last event which rules took how much of it.
+    bool timed = false;
+    std::vector<std::pair<std::uint32_t, double>> seconds;
+    std::uint32_t passed_over = 0;  // demoted rules that would have been tried
     // What the last event cost beyond the ordinary.
     bool decoding_exhausted = false;
     std::uint32_t evaluations = 0;
@@ -54,6 +62,9 @@ class RuleSet {
   [[nodiscard]] std::span<const std::uint32_t> always(EventType type) const {
     return always_[static_cast<std::size_t>(type)];
   }
+
+  // What a demoted rule is still tried on.
+  static constexpr std::size_t kLongTextBytes = 4096;
 
   // Reports each rule at most once an event.  `Reporter::report` gets positions in `reportable()`.
   void evaluate(const Event& event, const EventContext& context, Scratch& scratch,

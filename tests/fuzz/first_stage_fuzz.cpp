@@ -34,7 +34,7 @@ void run(std::string_view pattern, std::string_view text) {
 
   // Twice: with a second, harmless one beside it, so that ids are not all 0.
   const std::vector<Pattern> patterns = {{.text = "harmless"}, {.text = std::string(pattern)}};
-  const auto stage = FirstStage::compile(patterns, {});
+  const auto stage = FirstStage::compile(patterns, {}, 0);
   CHECK(stage.has_value());
   FirstStage::Scratch scratch;
   for (const std::size_t padding : {0U, 7U, 40U}) {

@@ -266,14 +266,15 @@ TEST_CASE("detection time is measured from the misuse event's own time, and neve
   const auto clock = [](int seconds) {
     return [seconds] { return EventTime(std::chrono::seconds(1767600000 + seconds)); };  // 08:00:00
   };
-  PipelineUnderTest late(policy,
-                         {.decode = {}, .sessions = {}, .now = clock(3), .topic_label = {}});
+  PipelineUnderTest late(
+      policy, {.decode = {}, .sessions = {}, .now = clock(3), .rule_watch = {}, .topic_label = {}});
   late.run({output_json("forbidden")});
   CHECK(late.registry.text().find(
             R"(tocsin_detection_seconds_sum{system="bot",severity="high"} 3)") !=
         std::string::npos);
-  PipelineUnderTest early(policy,
-                          {.decode = {}, .sessions = {}, .now = clock(-3), .topic_label = {}});
+  PipelineUnderTest early(
+      policy,
+      {.decode = {}, .sessions = {}, .now = clock(-3), .rule_watch = {}, .topic_label = {}});
   early.run({output_json("forbidden")});
   CHECK(early.registry.text().find(
             R"(tocsin_detection_seconds_bucket{system="bot",severity="high",le="0.01"} 1)") !=
@@ -285,6 +286,7 @@ TEST_CASE("session state stays within its bytes; what is given up is counted") {
                          {.decode = {},
                           .sessions = {.idle = std::chrono::seconds(1800), .bytes_max = 100'000},
                           .now = {},
+                          .rule_watch = {},
                           .topic_label = {}});
   for (int i = 0; i < 2000; ++i) {
     test.run(
@@ -305,6 +307,37 @@ TEST_CASE("control events need no session and are counted") {
   CHECK(test.rejected.empty());
   CHECK(test.metric("tocsin_events_total", {{"type", "selftest"}}) == 1);
   CHECK(test.metric("tocsin_sessions_live") == 0);
+}
+
+TEST_CASE("a rule that floods is told as low, and says what it was") {
+  PipelineUnderTest test(make_policy(pack(), {kProfile}),
+                         {.decode = {},
+                          .sessions = {},
+                          .now = {},
+                          .rule_watch = RuleWatchLimits{.window_events = 20,
+                                                        .time_share = 1,
+                                                        .time_seconds_min = 100,
+                                                        .findings_share = 0.2,
+                                                        .findings_min = 10},
+                          .topic_label = {}});
+  std::vector<std::string> batch;
+  for (int i = 0; i < 25; ++i) {
+    batch.push_back(
+        event_json("model_output", R"("text":"forbidden")", "session-" + std::to_string(i)));
+  }
+  test.run(batch);
+  REQUIRE(test.findings.size() == 25);
+  CHECK(test.findings[19].severity == Severity::kHigh);
+  CHECK_FALSE(test.findings[19].demoted_from.has_value());
+  CHECK(test.findings[20].severity == Severity::kLow);
+  CHECK(test.findings[20].demoted_from == Severity::kHigh);
+  CHECK(to_json(test.findings[20]).find(R"("severity":"low","demoted_from":"high")") !=
+        std::string::npos);
+  CHECK(test.metric("tocsin_rule_demoted", {{"reason", "flood"}}) == 1);
+  CHECK(test.metric("tocsin_rule_demoted", {{"reason", "time"}}) == 0);
+  REQUIRE(test.demotions.size() == 1);
+  CHECK(test.demotions[0] == test.findings[0].rule + " in bot");
+  CHECK(test.metric("tocsin_rule_seconds_total") > 0);
 }
 
 }  // namespace

@@ -102,12 +102,18 @@ class PipelineUnderTest final : public PipelineOutput {
 
   void on_finding(const Finding& finding) override { findings.push_back(finding); }
   void on_rejected(const Record&, Reject reason) override { rejected.push_back(reason); }
+  void on_demotion(const RuleDemotion& what, std::string_view rule,
+                   std::string_view system) override {
+    demotions.push_back(std::string(rule) + (what.lifted ? " no more" : "") + " in " +
+                        std::string(system));
+  }
 
   // The sum of a family's samples that carry all of these labels.
   double metric(std::string_view family, const metrics::Labels& labels = {});
 
   std::vector<Finding> findings;
   std::vector<Reject> rejected;
+  std::vector<std::string> demotions;
   metrics::Registry registry;
   std::unique_ptr<Pipeline> pipeline;
 

@@ -23,7 +23,7 @@ std::unique_ptr<const FirstStage> compile(const std::vector<std::string>& patter
                                           const std::filesystem::path& cache = {}) {
   std::vector<Pattern> all;
   for (const std::string& text : patterns) all.push_back({.text = text});
-  auto stage = FirstStage::compile(all, cache);
+  auto stage = FirstStage::compile(all, cache, 0);
   REQUIRE(stage.has_value());
   return std::move(*stage);
 }
@@ -182,6 +182,16 @@ TEST_CASE("ordinary text has no candidates") {
   CHECK(stage->stats().always == 0);
 }
 
+TEST_CASE("short literals are found wherever they stand") {
+  // With HS_FLAG_SINGLEMATCH Vectorscan 5.4.9 misses the first of these at most offsets above 64.
+  const auto stage = compile({"a", "[bB]c", "abc[x-z]"});
+  for (std::size_t padding = 0; padding < 200; ++padding) {
+    CAPTURE(padding);
+    const std::string text = std::string(padding, ' ') + "a aa abcy a" + std::string(padding, '.');
+    CHECK(candidates(*stage, text) == std::vector<std::uint32_t>{0, 1, 2});
+  }
+}
+
 TEST_CASE("a pattern is looked for only in the kinds of text that want it") {
   const std::vector<Pattern> patterns = {
       {.text = "(?i)ignore\\s+previous", .texts = 1},
@@ -190,7 +200,7 @@ TEST_CASE("a pattern is looked for only in the kinds of text that want it") {
       {.text = "[0-9]{3}x[ab]", .texts = 3},
       {.text = "evil", .kind = Pattern::Kind::kLiteral, .texts = 2},
   };
-  const auto stage = FirstStage::compile(patterns, {});
+  const auto stage = FirstStage::compile(patterns, {}, 0);
   REQUIRE(stage.has_value());
   const std::string text = "IGNORE previous 123xa";
   CHECK(candidates(**stage, text, 1) == std::vector<std::uint32_t>{0, 3});

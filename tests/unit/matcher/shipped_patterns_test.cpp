@@ -63,7 +63,7 @@ TEST_CASE("no shipped pattern is missed, wherever it stands") {
     patterns.push_back({.text = std::string(table.text(id))});
     ids.push_back(id);
   }
-  const auto stage = matcher::FirstStage::compile(patterns, {});
+  const auto stage = matcher::FirstStage::compile(patterns, {}, 0);
   REQUIRE(stage.has_value());
   matcher::FirstStage::Scratch scratch;
   std::vector<std::uint32_t> candidates;
