@@ -18,6 +18,8 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "bench/scale.h"
+#include "bench/timing.h"
 #include "daemon/config.h"
 #include "daemon/pipeline.h"
 #include "daemon/source/demo_script.h"
@@ -25,8 +27,6 @@
 
 namespace tocsin {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 struct Options {
   std::string json;
@@ -61,23 +61,9 @@ std::vector<std::string> file_events(const std::string& path) {
   return events;
 }
 
-// Nanoseconds an event: the best round.
+// Nanoseconds an event.
 double measure(const Options& options, std::size_t events, const std::function<void()>& pass) {
-  pass();  // warms caches and lazily built automata
-  double best = 0;
-  for (int round = 0; round < options.rounds; ++round) {
-    const auto start = Clock::now();
-    std::size_t passes = 0;
-    std::chrono::duration<double> took{};
-    do {
-      pass();
-      ++passes;
-      took = Clock::now() - start;
-    } while (took.count() < options.seconds);
-    const double each = took.count() * 1e9 / static_cast<double>(passes * events);
-    best = round == 0 ? each : std::min(best, each);
-  }
-  return best;
+  return bench::best_ns(options.rounds, options.seconds, events, pass);
 }
 
 class Silent final : public Reporter, public PipelineOutput {
@@ -140,6 +126,10 @@ class Bench {
     add("pipeline_events_per_second", 1e9 / pipeline, "events/s");
     add("pipeline_share_decode", decode / pipeline, "ratio");
     add("pipeline_share_rules", rules / pipeline, "ratio");
+    bench::measure_scale({.seconds = options_.seconds, .rounds = options_.rounds},
+                         [this](std::string_view name, double value, std::string_view unit) {
+                           add(std::string(name), value, std::string(unit));
+                         });
     return figures_;
   }
 

@@ -97,6 +97,11 @@ void Daemon::publish_policy() {
              {"detectors", policy_->detectors().size()},
              {"systems", policy_->systems().size()},
              {"sha256", policy_->sha256()}});
+  if (!policy_->rules().first_stage().stats().trusted) {
+    log::warn("policy.slow",
+              "this machine's Vectorscan misses matches and is not used: every rule is tried on "
+              "every event; on x86-64 install libhyperscan");
+  }
   for (const ImportReport& import : policy_->imports()) {
     log::info("policy.imported", "rules written for another tool; `tocsin check` has the reasons",
               {{"format", kImportFormatNames[static_cast<std::size_t>(import.format)]},

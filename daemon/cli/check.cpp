@@ -98,7 +98,11 @@ int check(const Options& options) {
                            policy->systems().size());
   print_imports(*policy, colour(stdout));
   const matcher::FirstStage::Stats& stats = policy->rules().first_stage().stats();
-  if (stats.always > 0) {
+  if (!stats.trusted) {
+    std::cerr << "this machine's Vectorscan misses matches and is not used: every rule is tried on "
+                 "every event, "
+                 "which is slow; libhyperscan is the one to install on x86-64\n";
+  } else if (stats.always > 0) {
     std::cout << fmt::format(
         "{} of {} patterns cannot be searched for together and cost a search "
         "each, in every event\n",

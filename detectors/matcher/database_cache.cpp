@@ -72,7 +72,7 @@ void DatabaseCache::store(const hs_database* database,
   append_number(text, static_cast<std::uint32_t>(left_out.size()));
   for (const std::uint32_t id : left_out) append_number(text, id);
   text.append(bytes, size);
-  std::free(bytes);  // NOLINT(cppcoreguidelines-no-malloc): from Vectorscan's allocator
+  std::free(bytes);  // NOLINT(cppcoreguidelines-no-malloc): from Hyperscan's allocator
 
   std::error_code error;
   fs::create_directories(file_.parent_path(), error);

@@ -13,8 +13,8 @@ struct hs_database;
 
 namespace tocsin::matcher {
 
-// One database, by all it depends on: its patterns, Vectorscan's version, this processor.  A file
-// that is damaged, foreign or cut short is as good as none (Vectorscan checks version, platform and
+// One database, by all it depends on: its patterns, Hyperscan's version, this processor.  A file
+// that is damaged, foreign or cut short is as good as none (Hyperscan checks version, platform and
 // a checksum before it believes one).
 class DatabaseCache {
  public:

@@ -20,11 +20,8 @@ namespace tocsin::matcher {
 namespace {
 
 // Expressions are of bytes, with everything that could be read in two ways written out (widen.h).
-//
-// Not HS_FLAG_SINGLEMATCH: Vectorscan 5.4.9 then misses some matches of short literals altogether
-// (first_stage_test.cpp has one).
-constexpr unsigned kFlags = 0;
-// How much of a pattern's counting is kept: as much as Vectorscan can bear.
+constexpr unsigned kFlags = HS_FLAG_SINGLEMATCH;
+// How much of a pattern's counting is kept: as much as Hyperscan can bear.
 constexpr std::array<Limits, 3> kLimits = {{
     {.run_min = 32, .run_max = 64, .group_positions = 32},
     {.run_min = 16, .run_max = 32, .group_positions = 16},
@@ -97,19 +94,19 @@ bool accepts(const std::string& expression, unsigned flags) {
   hs_expr_info_t* info = nullptr;
   hs_compile_error_t* error = nullptr;
   const hs_error_t status = hs_expression_info(expression.c_str(), flags, &info, &error);
-  free(info);  // NOLINT(cppcoreguidelines-no-malloc): from Vectorscan's allocator, which is malloc
+  free(info);  // NOLINT(cppcoreguidelines-no-malloc): from Hyperscan's allocator, which is malloc
   hs_free_compile_error(error);
   return status == HS_SUCCESS;
 }
 
-// A pattern as Vectorscan is given it.
+// A pattern as Hyperscan is given it.
 struct Translated {
   std::string text;
   unsigned flags = 0;
   std::size_t limits = 0;  // position in kLimits
 };
 
-// As exact as Vectorscan takes it, from `limits` on; nothing: in no form.  `alone`: it is only run
+// As exact as Hyperscan takes it, from `limits` on; nothing: in no form.  `alone`: it is only run
 // where its words are.
 std::optional<Translated> translate(const Node& tree, std::size_t limits, bool alone) {
   for (; limits < kLimits.size(); ++limits) {
@@ -143,6 +140,37 @@ int on_match(unsigned id, unsigned long long, unsigned long long, unsigned, void
 int on_first_match(unsigned, unsigned long long, unsigned long long, unsigned, void* context) {
   *static_cast<bool*>(context) = true;
   return 1;  // enough
+}
+
+// Whether the library finds what it must, at every offset: some builds do not on some processors.
+bool finds_everything() {
+  constexpr std::array<const char*, 3> kExpressions = {
+      "a", "a.*b.*c", "=\\s{0,2}[\"'].*import.*[\"'].*base64.*>\\s{0,2}[\"']?\\$"};
+  constexpr std::size_t kOffsets = 200;
+  for (const char* expression : kExpressions) {
+    hs_database_t* database = compile_one(expression, kFlags);
+    if (database == nullptr) return false;
+    hs_scratch_t* scratch = nullptr;
+    CHECK(hs_alloc_scratch(database, &scratch) == HS_SUCCESS);
+    bool all = true;
+    for (std::size_t offset = 0; offset < kOffsets && all; ++offset) {
+      const std::string text =
+          std::string(offset, ' ') + "d=\"import x\" base64 >\"$f\" a, b and c";
+      bool found = false;
+      hs_scan(database, text.data(), static_cast<unsigned>(text.size()), 0, scratch,
+              &on_first_match, &found);
+      all = found;
+    }
+    hs_free_scratch(scratch);
+    hs_free_database(database);
+    if (!all) return false;
+  }
+  return true;
+}
+
+bool trusted() {
+  static const bool answer = finds_everything();
+  return answer;
 }
 
 }  // namespace
@@ -320,9 +348,16 @@ std::expected<std::unique_ptr<const FirstStage>, std::string> FirstStage::compil
     std::span<const Pattern> patterns, const std::filesystem::path& cache,
     std::uint32_t openings_before) {
   if (hs_valid_platform() != HS_SUCCESS) {
-    return std::unexpected("this processor lacks what Vectorscan needs (x86-64: SSE4.2)");
+    return std::unexpected("this processor lacks what Hyperscan needs (x86-64: SSE4.2)");
   }
   std::unique_ptr<FirstStage> stage(new FirstStage);
+  if (!trusted()) {
+    stage->stats_.trusted = false;
+    stage->stats_.always = patterns.size();
+    stage->patterns_ = patterns.size();
+    for (std::uint32_t i = 0; i < patterns.size(); ++i) stage->always_.push_back(i);
+    return stage;
+  }
   auto by_texts = Builder(*stage, patterns, openings_before).take();
   stage->stats_.from_cache = true;
   for (auto& [texts, expressions] : by_texts) {
@@ -356,8 +391,7 @@ std::expected<void, std::string> FirstStage::compile_database(std::uint16_t text
     const bool one =
         refusal.pattern >= 0 && static_cast<std::size_t>(refusal.pattern) < expressions.size();
     if (!one || ++refusals > kRefusalsMax) {
-      return std::unexpected(
-          fmt::format("Vectorscan cannot compile the patterns: {}", refusal.why));
+      return std::unexpected(fmt::format("Hyperscan cannot compile the patterns: {}", refusal.why));
     }
     if (expressions.simplify(static_cast<std::size_t>(refusal.pattern))) continue;
     const std::uint32_t id = expressions.take_out(static_cast<std::size_t>(refusal.pattern));

@@ -1,4 +1,8 @@
-// Which of many patterns may match: one pass of Vectorscan over an event's text.
+// Which of many patterns may match: one pass of Hyperscan over an event's text.
+//
+// "Hyperscan" here and below is the library behind <hs/hs.h>: Hyperscan on x86-64, Vectorscan
+// elsewhere.  Vectorscan up to 5.4.11 misses matches on x86-64 with AVX2 and AVX-512, so the
+// library is tried on a few texts before it is believed (`trusted`).
 //
 // The pass looks for words and runs of digits (gate.h) for the patterns that have them, and for the
 // others themselves.  A pattern whose words are all there is then looked for alone.  What comes out
@@ -39,6 +43,7 @@ class FirstStage {
     std::size_t gated = 0;    // patterns that are looked for when their words are there
     std::size_t scanned = 0;  // ... that are looked for in every text
     std::size_t always = 0;   // ... that cannot be looked for: candidates in every event
+    bool trusted = true;  // false: the library misses matches here, and every pattern is `always`
     std::size_t databases = 0;
     std::size_t database_bytes = 0;
     bool from_cache = false;  // all of them
@@ -67,7 +72,7 @@ class FirstStage {
 
   // Regexes must be valid in RE2.  `cache`: a directory for compiled databases, made when it is not
   // there; empty: none.  A cache that cannot be used costs time, nothing else.  An error means that
-  // Vectorscan cannot run here at all, or that memory is out.
+  // Hyperscan cannot run here at all, or that memory is out.
   //
   // Compiling a pattern that has a gate takes milliseconds: not before its gate has opened
   // `openings_before` times; until then it is a candidate when it opens.
@@ -102,7 +107,7 @@ class FirstStage {
     Single& operator=(const Single&) = delete;
     ~Single();
 
-    // Null: not yet, or Vectorscan would not compile it.
+    // Null: not yet, or Hyperscan would not compile it.
     [[nodiscard]] const hs_database* get() const;
 
    private:

@@ -33,7 +33,7 @@ DigitRun required_digits(const Node& node);
 // or an expression.  Neither: the pattern cannot be ruled out cheaply.
 struct Gate {
   std::vector<LiteralGroup> groups;
-  std::string expression;  // Vectorscan's, of bytes; case counts
+  std::string expression;  // Hyperscan's, of bytes; case counts
 
   [[nodiscard]] bool open() const { return groups.empty() && expression.empty(); }
 };

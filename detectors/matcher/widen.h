@@ -1,4 +1,4 @@
-// A regular expression, made wider and simpler until Vectorscan runs it well.
+// A regular expression, made wider and simpler until Hyperscan runs it well.
 #pragma once
 
 #include <cstdint>

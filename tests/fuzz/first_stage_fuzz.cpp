@@ -1,6 +1,6 @@
 // A pattern and a text: where RE2 finds the pattern, it is a candidate of the first stage.
 //
-// The input is "<pattern>\n<text>"; the text is tried at several offsets, for Vectorscan reads
+// The input is "<pattern>\n<text>"; the text is tried at several offsets, for Hyperscan reads
 // blocks.
 #include <re2/re2.h>
 #include <re2/stringpiece.h>

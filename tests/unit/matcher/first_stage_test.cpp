@@ -183,8 +183,9 @@ TEST_CASE("ordinary text has no candidates") {
 }
 
 TEST_CASE("short literals are found wherever they stand") {
-  // With HS_FLAG_SINGLEMATCH Vectorscan 5.4.9 misses the first of these at most offsets above 64.
-  const auto stage = compile({"a", "[bB]c", "abc[x-z]"});
+  // Vectorscan 5.4.9 misses the first two of these at most offsets above 64.
+  const auto stage = compile({"a", "a.*b.*c", "abc[x-z]"});
+  CHECK(stage->stats().trusted);
   for (std::size_t padding = 0; padding < 200; ++padding) {
     CAPTURE(padding);
     const std::string text = std::string(padding, ' ') + "a aa abcy a" + std::string(padding, '.');
@@ -227,7 +228,7 @@ TEST_CASE("literals ignore ASCII case and nothing else") {
   CHECK(candidates(**stage, "café") == std::vector<std::uint32_t>{1});
 }
 
-TEST_CASE("a pattern that Vectorscan refuses is a candidate in every event, and the others work") {
+TEST_CASE("a pattern that Hyperscan refuses is a candidate in every event, and the others work") {
   const auto stage = compile({"evil", "(?:a|b*)*"});
   CHECK(stage->stats().always == 1);
   CHECK(candidates(*stage, "evil") == std::vector<std::uint32_t>{0, 1});

@@ -1,7 +1,7 @@
 // The patterns that come with tocsin, on what their own examples hold, wherever that stands.
 //
-// Vectorscan reads 64 bytes at a time: an expression that it finds at one offset it has been seen
-// to miss at another.
+// Hyperscan reads 64 bytes at a time, and Vectorscan 5.4.9 finds at one offset what it misses at
+// another.
 #include <re2/stringpiece.h>
 
 #include <algorithm>

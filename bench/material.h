@@ -1,0 +1,22 @@
+// What is measured on: events of a kilobyte, and as many rules as one wants.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace tocsin::bench {
+
+// Ordinary agent traffic, the same every time: sessions of questions, calls, results in prose and
+// in JSON, and answers, about a kilobyte each.  Nothing in it is a finding of a shipped rule.
+std::vector<std::string> ordinary_events(std::size_t count);
+
+// Events that shipped rules find something in.
+std::vector<std::string> matching_events(std::size_t count);
+
+// A pack of `count` rules nobody ships, written to `file`: half of them look for tokens with a
+// prefix, half for phrases with gaps.
+void write_invented_pack(const std::filesystem::path& file, std::size_t count);
+
+}  // namespace tocsin::bench

@@ -1,0 +1,290 @@
+#include "bench/scale.h"
+
+#include <fmt/format.h>
+#include <hs/hs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdint>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "bench/material.h"
+#include "bench/timing.h"
+#include "daemon/config.h"
+#include "daemon/pipeline.h"
+#include "detectors/matcher/regex_node.h"
+#include "detectors/matcher/widen.h"
+
+namespace tocsin::bench {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kEvents = 3000;
+constexpr std::size_t kFew = 250;
+constexpr std::size_t kMany = 2500;
+constexpr std::size_t kOneIn = 20;  // matching: 5 %
+constexpr std::size_t kBatch = 500;
+
+// Shipped rules and invented ones, `count` in all, and their cache.
+class Rules {
+ public:
+  Rules(const fs::path& folder, std::size_t count) : cache_(folder / "cache") {
+    const fs::path pack = folder / fmt::format("invented-{}.yaml", count);
+    Diagnostics diagnostics;
+    const auto shipped = Policy::load({.packs = {shipped_rules() / "packs"}}, diagnostics);
+    if (shipped == nullptr) throw std::runtime_error("the shipped rules do not load");
+    const std::size_t own = shipped->rules().rules().size();
+    write_invented_pack(pack, count > own ? count - own : 0);
+    packs_ = {shipped_rules() / "packs", pack};
+  }
+
+  [[nodiscard]] std::shared_ptr<const Policy> load() const {
+    Diagnostics diagnostics;
+    auto policy = Policy::load({.packs = packs_, .cache = cache_}, diagnostics);
+    if (policy == nullptr) {
+      print(std::cerr, diagnostics, false);
+      throw std::runtime_error("the invented rules do not load");
+    }
+    return policy;
+  }
+  void forget_cache() const { fs::remove_all(cache_); }
+
+ private:
+  fs::path cache_;
+  std::vector<fs::path> packs_;
+};
+
+class Counting final : public Reporter, public PipelineOutput {
+ public:
+  using Reporter::report;
+  void report(std::size_t, std::span<const EvidenceView>, std::span<const MessageView>) override {
+    ++count;
+  }
+  void on_finding(const Finding& finding) override {
+    ++count;
+    bytes += to_json(finding).size();
+  }
+  void on_rejected(const Record&, Reject) override {
+    throw std::runtime_error("an invented event is none");
+  }
+  std::size_t count = 0;
+  std::size_t bytes = 0;
+};
+
+double pipeline_ns(const ScaleOptions& options, const std::shared_ptr<const Policy>& policy,
+                   const std::vector<std::string>& events, std::size_t* findings = nullptr) {
+  metrics::Registry registry;
+  Pipeline pipeline(
+      {.policy = policy, .metrics = std::make_shared<const PolicyMetrics>(registry, *policy)},
+      {.decode = {},
+       .sessions = {},
+       .now = {},
+       .rule_watch = RuleWatchLimits{},
+       .topic_label = "bench"},
+      std::make_shared<const Redactor>(Redactor::random_key()), registry);
+  Counting counting;
+  std::vector<Record> batch;
+  std::int64_t offset = 0;
+  const double ns = best_ns(options.rounds, options.seconds, events.size(), [&] {
+    for (std::size_t begin = 0; begin < events.size(); begin += kBatch) {
+      batch.clear();
+      for (std::size_t i = begin; i < std::min(begin + kBatch, events.size()); ++i) {
+        batch.push_back({.payload = events[i],
+                         .source = {.topic = "bench", .partition = 0, .offset = offset++}});
+      }
+      pipeline.run(batch, counting);
+    }
+  });
+  if (findings != nullptr) *findings = counting.count;
+  return ns;
+}
+
+// Hyperscan (or Vectorscan) alone: the rules' patterns as one database, over the same texts.
+class Alone {
+ public:
+  explicit Alone(const PatternTable& table) {
+    std::vector<std::string> texts;
+    std::vector<unsigned> flags;
+    for (PatternId id = 0; id < table.size(); ++id) {
+      if (!table.scanned(id)) continue;
+      if (table.kind(id) == PatternTable::Kind::kLiteral) {
+        std::string text;
+        for (const char c : table.text(id)) {
+          text += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+        }
+        texts.push_back(std::move(text));
+        flags.push_back(HS_FLAG_CASELESS);
+        continue;
+      }
+      const auto tree = matcher::parse_re2(table.text(id));
+      if (!tree) continue;
+      const auto expression = matcher::to_expression(
+          matcher::widen(*tree, {.run_min = 16, .run_max = 0, .group_positions = 8}));
+      texts.push_back(expression.text);
+      flags.push_back(expression.caseless ? HS_FLAG_CASELESS : 0U);
+    }
+    compile(texts, flags);
+  }
+  Alone(const Alone&) = delete;
+  Alone& operator=(const Alone&) = delete;
+  ~Alone() {
+    hs_free_scratch(scratch_);
+    hs_free_database(database_);
+  }
+
+  void scan(std::string_view text) {
+    hs_scan(database_, text.data(), static_cast<unsigned>(text.size()), 0, scratch_, &count, this);
+  }
+  std::size_t matches = 0;
+  std::size_t left_out = 0;
+
+ private:
+  static int count(unsigned, unsigned long long, unsigned long long, unsigned, void* self) {
+    ++static_cast<Alone*>(self)->matches;
+    return 0;
+  }
+
+  // Those that are too large are left out, which only flatters it.
+  void compile(std::vector<std::string>& texts, std::vector<unsigned>& flags) {
+    for (;;) {
+      std::vector<const char*> pointers;
+      for (const std::string& text : texts) pointers.push_back(text.c_str());
+      hs_compile_error_t* error = nullptr;
+      if (hs_compile_multi(pointers.data(), flags.data(), nullptr,
+                           static_cast<unsigned>(texts.size()), HS_MODE_BLOCK, nullptr, &database_,
+                           &error) == HS_SUCCESS) {
+        break;
+      }
+      const int at = error->expression;
+      hs_free_compile_error(error);
+      if (at < 0) throw std::runtime_error("Hyperscan alone does not compile");
+      texts.erase(texts.begin() + at);
+      flags.erase(flags.begin() + at);
+      ++left_out;
+    }
+    if (hs_alloc_scratch(database_, &scratch_) != HS_SUCCESS) throw std::bad_alloc();
+  }
+
+  hs_database_t* database_ = nullptr;
+  hs_scratch_t* scratch_ = nullptr;
+};
+
+struct Matching {
+  double ours_ns = 0;
+  double alone_ns = 0;
+};
+
+// Both get texts that are laid out already: decoding views is ours alone to do.
+Matching matching_ns(const ScaleOptions& options, const Policy& policy,
+                     const std::vector<std::string>& events) {
+  std::vector<std::string> texts;
+  std::vector<std::uint16_t> kinds;
+  NativeDecoder decoder;
+  EventValues values;
+  for (const std::string& event : events) {
+    const auto decoded = decoder.decode(event, {.topic = "bench", .partition = 0, .offset = 0});
+    if (!decoded) throw std::runtime_error("an invented event is none");
+    values.lay_out(**decoded);
+    texts.emplace_back(values.joined());
+    kinds.push_back(static_cast<std::uint16_t>(1U << static_cast<unsigned>((*decoded)->type)));
+  }
+  const matcher::FirstStage& stage = policy.rules().first_stage();
+  matcher::FirstStage::Scratch scratch;
+  std::vector<std::uint32_t> candidates;
+  Matching out;
+  out.ours_ns = best_ns(options.rounds, options.seconds, texts.size(), [&] {
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      candidates.clear();
+      stage.scan(texts[i], kinds[i], scratch, candidates);
+    }
+  });
+  Alone alone(policy.rules().patterns());
+  out.alone_ns = best_ns(options.rounds, options.seconds, texts.size(), [&] {
+    for (const std::string& text : texts) alone.scan(text);
+  });
+  return out;
+}
+
+double load_seconds(const Rules& rules) {
+  const auto start = std::chrono::steady_clock::now();
+  const auto policy = rules.load();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+// Of a process of its own that has loaded the rules, from the cache, and has run one event.
+double resident_bytes(const Rules& rules) {
+  int ends[2];
+  if (pipe(ends) != 0) throw std::runtime_error("no pipe");
+  const pid_t child = fork();
+  if (child == 0) {
+    const auto policy = rules.load();
+    pipeline_ns({.seconds = 0, .rounds = 1}, policy, ordinary_events(1));
+    long pages = 0;
+    long resident = 0;
+    std::ifstream("/proc/self/statm") >> pages >> resident;
+    const double bytes = static_cast<double>(resident) * static_cast<double>(sysconf(_SC_PAGESIZE));
+    const bool told = write(ends[1], &bytes, sizeof bytes) == sizeof bytes;
+    _exit(told ? 0 : 1);
+  }
+  double bytes = 0;
+  const bool told = read(ends[0], &bytes, sizeof bytes) == sizeof bytes;
+  int status = 0;
+  waitpid(child, &status, 0);
+  close(ends[0]);
+  close(ends[1]);
+  if (!told) throw std::runtime_error("the process that was to be measured died");
+  return bytes;
+}
+
+std::vector<std::string> mixed(const std::vector<std::string>& ordinary) {
+  std::vector<std::string> events = ordinary;
+  const auto matching = matching_events(events.size() / kOneIn);
+  for (std::size_t i = 0; i < matching.size(); ++i) events[i * kOneIn] = matching[i];
+  return events;
+}
+
+}  // namespace
+
+void measure_scale(const ScaleOptions& options,
+                   const std::function<void(std::string_view, double, std::string_view)>& add) {
+  std::string name = (fs::temp_directory_path() / "tocsin-bench-XXXXXX").string();
+  if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary folder");
+  const fs::path folder = name;
+  const Rules few(folder, kFew);
+  const Rules many(folder, kMany);
+
+  // First: what is resident must not hold what earlier measurements left behind.
+  many.forget_cache();
+  add("load_seconds_2500_cold", load_seconds(many), "s");
+  add("load_seconds_2500_cached", load_seconds(many), "s");
+  add("rss_bytes_2500", resident_bytes(many), "bytes");
+
+  const std::vector<std::string> ordinary = ordinary_events(kEvents);
+  std::size_t bytes = 0;
+  for (const std::string& event : ordinary) bytes += event.size();
+  add("scale_event_bytes_mean", static_cast<double>(bytes) / kEvents, "bytes");
+  const auto policy = few.load();
+  const Matching matching = matching_ns(options, *policy, ordinary);
+  add("match_ns_per_event_250", matching.ours_ns, "ns");
+  add("match_ratio_vectorscan_250", matching.alone_ns / matching.ours_ns, "ratio");
+  std::size_t findings = 0;
+  const double plain = pipeline_ns(options, policy, ordinary, &findings);
+  if (findings > 0) throw std::runtime_error("ordinary events have findings");
+  add("pipeline_events_per_second_250", 1e9 / plain, "events/s");
+  const double with_findings = pipeline_ns(options, policy, mixed(ordinary), &findings);
+  if (findings == 0) throw std::runtime_error("matching events have no findings");
+  add("pipeline_ratio_5pct_matching", plain / with_findings, "ratio");
+  add("pipeline_ratio_2500_to_250", plain / pipeline_ns(options, many.load(), ordinary), "ratio");
+  fs::remove_all(folder);
+}
+
+}  // namespace tocsin::bench
