@@ -160,8 +160,9 @@ void write_invented_pack(const std::filesystem::path& file, std::size_t count) {
     out << fmt::format(
         "  - {{id: bench.rule-{}, title: t, severity: low, category: secret,\n"
         "     on: [user_message, tool_call, tool_result, model_output],\n"
-        "     where: {{field: content, regex: '{}'}}}}\n",
-        i, pattern);
+        "     where: {{field: content, regex: '{}'}},\n     match: ['{}']}}\n",
+        i, pattern,
+        i % 2 == 0 ? one.substr(0, 8) + "_0123456789abcdefghijABCDEFGHIJxy" : one + " one report");
   }
   out.close();
   if (!out) throw std::runtime_error("cannot write " + file.string());
