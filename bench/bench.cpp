@@ -213,8 +213,14 @@ int main(int argc, char** argv) {
   app.add_option("--events", options.events, "Recorded events to measure on, gzip or not");
   app.add_option("--seconds", options.seconds, "Length of a round")->capture_default_str();
   app.add_option("--rounds", options.rounds, "Rounds; the best counts")->capture_default_str();
+  std::string resident;
+  app.add_option("--resident", resident)->group("");  // for its own use
   CLI11_PARSE(app, argc, argv);
   try {
+    if (!resident.empty()) {
+      tocsin::bench::report_resident(resident);
+      return 0;
+    }
     return tocsin::run(options);
   } catch (const std::exception& error) {
     std::cerr << "tocsin_bench: " << error.what() << '\n';

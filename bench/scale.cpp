@@ -223,28 +223,21 @@ double load_seconds(const Rules& rules) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-// Of a process of its own that has loaded the rules, from the cache, and has run one event.
-double resident_bytes(const Rules& rules) {
-  int ends[2];
-  if (pipe(ends) != 0) throw std::runtime_error("no pipe");
+// Of a process of its own (`report_resident`) that has loaded the rules, from the cache.
+double resident_bytes(const fs::path& folder) {
+  const fs::path out = folder / "resident";
   const pid_t child = fork();
   if (child == 0) {
-    const auto policy = rules.load();
-    pipeline_ns({.seconds = 0, .rounds = 1}, policy, ordinary_events(1));
-    long pages = 0;
-    long resident = 0;
-    std::ifstream("/proc/self/statm") >> pages >> resident;
-    const double bytes = static_cast<double>(resident) * static_cast<double>(sysconf(_SC_PAGESIZE));
-    const bool told = write(ends[1], &bytes, sizeof bytes) == sizeof bytes;
-    _exit(told ? 0 : 1);
+    const std::string path = folder.string();
+    execl("/proc/self/exe", "tocsin_bench", "--resident", path.c_str(), nullptr);
+    _exit(1);
   }
-  double bytes = 0;
-  const bool told = read(ends[0], &bytes, sizeof bytes) == sizeof bytes;
   int status = 0;
   waitpid(child, &status, 0);
-  close(ends[0]);
-  close(ends[1]);
-  if (!told) throw std::runtime_error("the process that was to be measured died");
+  double bytes = 0;
+  if (status != 0 || !(std::ifstream(out) >> bytes)) {
+    throw std::runtime_error("the process that was to be measured died");
+  }
   return bytes;
 }
 
@@ -256,6 +249,15 @@ std::vector<std::string> mixed(const std::vector<std::string>& ordinary) {
 }
 
 }  // namespace
+
+void report_resident(const std::string& folder) {
+  const auto policy = Rules(folder, kMany).load();
+  pipeline_ns({.seconds = 0, .rounds = 1}, policy, ordinary_events(1));
+  long pages = 0;
+  long resident = 0;
+  std::ifstream("/proc/self/statm") >> pages >> resident;
+  std::ofstream(fs::path(folder) / "resident") << resident * sysconf(_SC_PAGESIZE);
+}
 
 void measure_scale(const ScaleOptions& options,
                    const std::function<void(std::string_view, double, std::string_view)>& add) {
@@ -269,7 +271,7 @@ void measure_scale(const ScaleOptions& options,
   many.forget_cache();
   add("load_seconds_2500_cold", load_seconds(many), "s");
   add("load_seconds_2500_cached", load_seconds(many), "s");
-  add("rss_bytes_2500", resident_bytes(many), "bytes");
+  add("rss_bytes_2500", resident_bytes(folder), "bytes");
 
   const std::vector<std::string> ordinary = ordinary_events(kEvents);
   std::size_t bytes = 0;

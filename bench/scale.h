@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 #include <string_view>
 
 namespace tocsin::bench {
@@ -14,5 +15,9 @@ struct ScaleOptions {
 // Calls `add(name, value, unit)` for each.
 void measure_scale(const ScaleOptions& options,
                    const std::function<void(std::string_view, double, std::string_view)>& add);
+
+// Writes how many bytes of memory this process holds with 2,500 rules to `folder`/resident, for
+// `measure_scale`.
+void report_resident(const std::string& folder);
 
 }  // namespace tocsin::bench

@@ -9,6 +9,10 @@
 #include <system_error>
 #include <utility>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include "daemon/redact.h"
 #include "detectors/rules/pack.h"
 
@@ -127,6 +131,7 @@ void Policy::load_rules(const std::vector<yaml::Document>& packs, const PolicySo
     for (const Rule& rule : rules) reportable_.push_back(rule.info);
     return;
   }
+  patterns->release_compiled();
   auto compiled = RuleSet::compile(std::move(rules), std::move(patterns), sources.cache);
   if (!compiled) {
     diagnostics.add({.file = "rules", .message = compiled.error(), .hint = "load fewer rules"});
@@ -174,6 +179,9 @@ std::shared_ptr<const Policy> Policy::load(const PolicySources& sources, Diagnos
   policy->load_detectors(sources.detector_options, diagnostics);
   policy->load_correlations(packs, diagnostics);
   packs.clear();
+#ifdef __GLIBC__
+  malloc_trim(0);  // documents, trees and trial automata were several times what stays
+#endif
 
   std::set<std::string_view> known;
   for (const RuleInfo& info : policy->reportable_) known.insert(info.id);

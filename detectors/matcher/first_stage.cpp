@@ -272,20 +272,18 @@ class FirstStage::Builder {
     }
     const auto tree = parse_re2(pattern.text);
     const Gate gate = tree ? gate_of(*tree) : Gate{};
-    const std::size_t alone = pattern.text.size() > kLongPattern ? kLimitsAloneLong : kLimitsAlone;
-    auto translated = tree ? translate(*tree, gate.open() ? 0 : alone, !gate.open()) : std::nullopt;
-    if (!translated) {
-      stage_.always_.push_back(id);
-      return;
-    }
     if (gate.open()) {
+      auto translated = tree ? translate(*tree, 0, false) : std::nullopt;
+      if (!translated) {
+        stage_.always_.push_back(id);
+        return;
+      }
       expressions_[pattern.texts].add(id, &pattern, std::move(*translated));
       ++stage_.stats_.scanned;
       return;
     }
     Gated& gated = stage_.gated_[id];
-    gated.single = std::make_unique<const Single>(std::move(translated->text), translated->flags,
-                                                  openings_before_);
+    gated.single = std::make_unique<const Single>(pattern.text, openings_before_);
     // The rarest group comes first.
     for (const LiteralGroup& group : gate.groups) {
       const bool opens = &group == &gate.groups.front();
@@ -336,8 +334,11 @@ const hs_database* FirstStage::Single::get() const {
   hs_database* known = database_.load(std::memory_order_acquire);
   if (known != nullptr) return known;
   if (openings_.fetch_add(1, std::memory_order_relaxed) != openings_before_) return nullptr;
-  hs_database* made =
-      expression_.size() > kAloneBytesMax ? nullptr : compile_one(expression_, flags_);
+  const auto tree = parse_re2(pattern_);
+  const std::size_t limits = pattern_.size() > kLongPattern ? kLimitsAloneLong : kLimitsAlone;
+  const auto translated = tree ? translate(*tree, limits, true) : std::nullopt;
+  if (!translated || translated->text.size() > kAloneBytesMax) return nullptr;
+  hs_database* made = compile_one(translated->text, translated->flags);
   if (made == nullptr) return nullptr;
   if (database_.compare_exchange_strong(known, made, std::memory_order_acq_rel)) return made;
   hs_free_database(made);  // another thread was first

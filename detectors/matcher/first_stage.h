@@ -101,8 +101,8 @@ class FirstStage {
   // time: of thousands few ever do.
   class Single {
    public:
-    Single(std::string expression, unsigned flags, std::uint32_t openings_before)
-        : expression_(std::move(expression)), flags_(flags), openings_before_(openings_before) {}
+    Single(std::string pattern, std::uint32_t openings_before)
+        : pattern_(std::move(pattern)), openings_before_(openings_before) {}
     Single(const Single&) = delete;
     Single& operator=(const Single&) = delete;
     ~Single();
@@ -111,8 +111,7 @@ class FirstStage {
     [[nodiscard]] const hs_database* get() const;
 
    private:
-    std::string expression_;
-    unsigned flags_;
+    std::string pattern_;
     std::uint32_t openings_before_;
     mutable std::atomic<hs_database*> database_{nullptr};
     mutable std::atomic<std::uint32_t> openings_{0};

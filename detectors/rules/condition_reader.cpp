@@ -270,7 +270,7 @@ std::optional<PatternId> ConditionReader::pattern(const Node& node, bool scanned
     return std::nullopt;
   }
   std::string error;
-  const auto compiled = LazyRegex::compile(*text, &error);
+  auto compiled = LazyRegex::compile(*text, &error);
   if (!compiled) {
     yaml::error_at(node, fmt::format("RE2 refuses the pattern: {}", error),
                    "RE2 has no look-around, no back-references and no counts over 1000",
@@ -282,7 +282,7 @@ std::optional<PatternId> ConditionReader::pattern(const Node& node, bool scanned
                    "make at least one character necessary", diagnostics_);
     return std::nullopt;
   }
-  const PatternId id = patterns_.regex(*text, scanned);
+  const PatternId id = patterns_.regex(*text, scanned, std::move(compiled));
   places_.push_back({.pattern = id,
                      .line = node.line,
                      .column = node.column,

@@ -40,7 +40,14 @@ const re2::RE2& LazyRegex::get() const {
   return *compiled;  // another thread was first
 }
 
-PatternId PatternTable::regex(std::string_view pattern, bool scanned) {
+void PatternTable::release_compiled() {
+  for (Entry& entry : entries_) {
+    if (entry.regex != nullptr) entry.regex->release();
+  }
+}
+
+PatternId PatternTable::regex(std::string_view pattern, bool scanned,
+                              std::unique_ptr<const re2::RE2> compiled) {
   if (const auto found = regexes_.find(pattern); found != regexes_.end()) {
     Entry& entry = entries_[found->second];
     entry.scanned = entry.scanned || scanned;
@@ -49,7 +56,7 @@ PatternId PatternTable::regex(std::string_view pattern, bool scanned) {
   const auto id = static_cast<PatternId>(entries_.size());
   Entry& entry = entries_.emplace_back();
   entry.scanned = scanned;
-  entry.regex = std::make_unique<LazyRegex>(std::string(pattern));
+  entry.regex = std::make_unique<LazyRegex>(std::string(pattern), std::move(compiled));
   bytes_ += pattern.size();
   regexes_.emplace(entry.text(), id);
   return id;

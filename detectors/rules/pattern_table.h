@@ -30,12 +30,16 @@ struct PatternPlace {
 // Thread-safe.
 class LazyRegex {
  public:
-  explicit LazyRegex(std::string pattern) : pattern_(std::move(pattern)) {}
+  // `compiled`: the pattern's, when there is one already.
+  explicit LazyRegex(std::string pattern, std::unique_ptr<const re2::RE2> compiled = nullptr)
+      : pattern_(std::move(pattern)), compiled_(compiled.release()) {}
   LazyRegex(const LazyRegex&) = delete;
   LazyRegex& operator=(const LazyRegex&) = delete;
   ~LazyRegex() { delete compiled_.load(); }
 
   [[nodiscard]] const re2::RE2& get() const;
+  // To be compiled again when next used.  Not while others use it.
+  void release() { delete compiled_.exchange(nullptr); }
   [[nodiscard]] const std::string& pattern() const { return pattern_; }
 
   // What RE2 says of a pattern; null: it is fine.
@@ -57,8 +61,9 @@ class PatternTable {
   static constexpr std::size_t kPatternsMax = 200'000;
   static constexpr std::size_t kBytesMax = std::size_t{64} << 20;
 
-  // The pattern must compile.  `scanned`: the first stage looks for it.
-  PatternId regex(std::string_view pattern, bool scanned);
+  // The pattern must compile, and may be `compiled`.  `scanned`: the first stage looks for it.
+  PatternId regex(std::string_view pattern, bool scanned,
+                  std::unique_ptr<const re2::RE2> compiled = nullptr);
   PatternId literal(std::string_view text);
 
   [[nodiscard]] const re2::RE2& compiled(PatternId id) const { return *entries_[id].regex_get(); }
@@ -66,6 +71,8 @@ class PatternTable {
   [[nodiscard]] Kind kind(PatternId id) const { return entries_[id].kind; }
   [[nodiscard]] bool scanned(PatternId id) const { return entries_[id].scanned; }
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
+  // Gives back what loading compiled: of thousands of patterns few are used.
+  void release_compiled();
   [[nodiscard]] bool full() const { return entries_.size() >= kPatternsMax || bytes_ >= kBytesMax; }
 
  private:
