@@ -477,7 +477,8 @@ bool FirstStage::found_alone(std::uint32_t pattern, std::string_view text, Scrat
   bool found = false;
   const hs_error_t status = hs_scan(database, text.data(), static_cast<unsigned>(text.size()), 0,
                                     scratch.memory_, &on_first_match, &found);
-  CHECK(status == HS_SUCCESS || status == HS_SCAN_TERMINATED);
+  const bool scanned = status == HS_SUCCESS || status == HS_SCAN_TERMINATED;
+  CHECK(scanned);
   return found;
 }
 

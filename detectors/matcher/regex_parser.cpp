@@ -17,6 +17,7 @@ constexpr int kDepthMax = 1100;             // RE2 stops at 1000
 constexpr std::uint32_t kRepeatMax = 1000;  // RE2's
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool is_octal(char c) { return c >= '0' && c <= '7'; }
 
 int hex_value(char c) {
@@ -396,7 +397,7 @@ class Parser {
     }
     const auto byte = static_cast<unsigned char>(c);
     rune = byte;
-    return byte <= kAsciiMax && !is_digit(c) && !((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+    return byte <= kAsciiMax && !is_digit(c) && !is_letter(c);
   }
 
   bool hex(Rune& rune) {

@@ -85,7 +85,8 @@ std::optional<ImportFormat> import_format_of(const fs::path& path) {
   return std::nullopt;
 }
 
-std::vector<ImportReport> import_rules(std::span<const ImportSource> sources, ImportLoad load) {
+std::vector<ImportReport> import_rules(std::span<const ImportSource> sources,
+                                       const ImportLoad& load) {
   std::unordered_set<std::string> ids;
   for (const Rule& rule : load.rules) ids.insert(rule.info.id);
   std::vector<ImportReport> reports;
