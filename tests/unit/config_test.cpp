@@ -553,11 +553,11 @@ TEST_CASE("imports name a file or a folder, and what of it is wanted") {
   CHECK(imports[1].format == ImportFormat::kAtr);
   CHECK(imports[1].severity_max == Severity::kLow);
   CHECK(imports[1].except == Strings{"y", "z"});
-  for (const char* wrong : {"x", "{gitleaks: a.toml}", "[{}]", "[{gitleaks: a, atr: b}]", "[a.toml]",
-                            "[{sigma: a}]", "[{atr: a, severity_max: urgent}]"}) {
+  for (const char* wrong : {"x", "{gitleaks: a.toml}", "[{}]", "[{gitleaks: a, atr: b}]",
+                            "[a.toml]", "[{sigma: a}]", "[{atr: a, severity_max: urgent}]"}) {
     CAPTURE(wrong);
-    CHECK(Loaded(fmt::format("rules: {{imports: {}}}\n", wrong), {}, false)
-              .diagnostics.has_errors());
+    CHECK(
+        Loaded(fmt::format("rules: {{imports: {}}}\n", wrong), {}, false).diagnostics.has_errors());
   }
 }
 

@@ -63,6 +63,7 @@ std::vector<std::filesystem::path> import_files(const ImportSource& source,
 // What is at `path`, told from its content; nothing when it is neither.
 std::optional<ImportFormat> import_format_of(const std::filesystem::path& path);
 
-std::vector<ImportReport> import_rules(std::span<const ImportSource> sources, const ImportLoad& load);
+std::vector<ImportReport> import_rules(std::span<const ImportSource> sources,
+                                       const ImportLoad& load);
 
 }  // namespace tocsin
