@@ -18,6 +18,7 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "bench/pipeline_run.h"
 #include "bench/scale.h"
 #include "bench/timing.h"
 #include "daemon/config.h"
@@ -61,23 +62,6 @@ std::vector<std::string> file_events(const std::string& path) {
   return events;
 }
 
-// Nanoseconds an event.
-double measure(const Options& options, std::size_t events, const std::function<void()>& pass) {
-  return bench::best_ns(options.rounds, options.seconds, events, pass);
-}
-
-class Silent final : public Reporter, public PipelineOutput {
- public:
-  using Reporter::report;
-  void report(std::size_t, std::span<const EvidenceView>, std::span<const MessageView>) override {
-    ++count;
-  }
-  void on_finding(const Finding& finding) override { bytes += to_json(finding).size(); }
-  void on_rejected(const Record&, Reject) override { ++count; }
-  std::size_t count = 0;
-  std::size_t bytes = 0;
-};
-
 struct Figure {
   std::string name;
   double value = 0;
@@ -97,22 +81,22 @@ class Bench {
     add("event_bytes_mean", static_cast<double>(bytes_) / events, "bytes");
     add("rules", static_cast<double>(policy_->rules().rules().size()), "rules");
     const double decode =
-        measure(options_, events_.size(), [&] { decode_all([](const Event&) {}); });
+        bench::best_ns(timing(), events_.size(), [&] { decode_all([](const Event&) {}); });
     add("decode_ns_per_event", decode, "ns");
     add("decode_mb_per_second", static_cast<double>(bytes_) / events / decode * 1e3, "MB/s");
     RuleSet::Scratch scratch;
-    Silent silent;
+    bench::Counting silent;
     const double rules =
-        measure(options_, events_.size(),
-                [&] {
-                  decode_all([&](const Event& event) {
-                    policy_->rules().evaluate(event, EventContext{}, scratch, silent);
-                  });
-                }) -
+        bench::best_ns(timing(), events_.size(),
+                       [&] {
+                         decode_all([&](const Event& event) {
+                           policy_->rules().evaluate(event, EventContext{}, scratch, silent);
+                         });
+                       }) -
         decode;
     add("rules_ns_per_event", rules, "ns");
     for (const Policy::LoadedDetector& loaded : policy_->detectors()) {
-      const double with = measure(options_, events_.size(), [&] {
+      const double with = bench::best_ns(timing(), events_.size(), [&] {
         const auto state = loaded.detector->new_state();
         decode_all([&](const Event& event) {
           loaded.detector->on_event(event, EventContext{}, *state, silent);
@@ -121,12 +105,12 @@ class Bench {
       add(fmt::format("detector_{}_ns_per_event", loaded.spec->id), std::max(0.0, with - decode),
           "ns");
     }
-    const double pipeline = measure_pipeline();
+    const double pipeline = bench::pipeline_ns(timing(), policy_, events_);
     add("pipeline_ns_per_event", pipeline, "ns");
     add("pipeline_events_per_second", 1e9 / pipeline, "events/s");
     add("pipeline_share_decode", decode / pipeline, "ratio");
     add("pipeline_share_rules", rules / pipeline, "ratio");
-    bench::measure_scale({.seconds = options_.seconds, .rounds = options_.rounds},
+    bench::measure_scale(timing(),
                          [this](std::string_view name, double value, std::string_view unit) {
                            add(std::string(name), value, std::string(unit));
                          });
@@ -134,6 +118,10 @@ class Bench {
   }
 
  private:
+  [[nodiscard]] bench::Timing timing() const {
+    return {.seconds = options_.seconds, .rounds = options_.rounds};
+  }
+
   void add(std::string name, double value, std::string unit) {
     figures_.push_back({std::move(name), value, std::move(unit)});
   }
@@ -146,30 +134,6 @@ class Bench {
           decoder_.decode(event, {.topic = "bench", .partition = 0, .offset = offset++});
       if (decoded) visit(**decoded);
     }
-  }
-
-  double measure_pipeline() {
-    metrics::Registry registry;
-    const PolicySnapshot snapshot{
-        .policy = policy_, .metrics = std::make_shared<const PolicyMetrics>(registry, *policy_)};
-    Pipeline pipeline(
-        snapshot,
-        {.decode = {}, .sessions = {}, .now = {}, .rule_watch = {}, .topic_label = "bench"},
-        std::make_shared<const Redactor>(Redactor::random_key()), registry);
-    Silent silent;
-    std::vector<Record> batch;
-    return measure(options_, events_.size(), [&] {
-      for (std::size_t begin = 0; begin < events_.size(); begin += 500) {
-        batch.clear();
-        for (std::size_t i = begin; i < std::min(begin + 500, events_.size()); ++i) {
-          batch.push_back(
-              {.payload = events_[i],
-               .source = {
-                   .topic = "bench", .partition = 0, .offset = static_cast<std::int64_t>(i)}});
-        }
-        pipeline.run(batch, silent);
-      }
-    });
   }
 
   Options options_;

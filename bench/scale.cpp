@@ -17,9 +17,9 @@
 #include <vector>
 
 #include "bench/material.h"
+#include "bench/pipeline_run.h"
 #include "bench/timing.h"
 #include "daemon/config.h"
-#include "daemon/pipeline.h"
 #include "detectors/matcher/regex_node.h"
 #include "detectors/matcher/widen.h"
 
@@ -32,7 +32,6 @@ constexpr std::size_t kEvents = 3000;
 constexpr std::size_t kFew = 250;
 constexpr std::size_t kMany = 2500;
 constexpr std::size_t kOneIn = 20;  // matching: 5 %
-constexpr std::size_t kBatch = 500;
 
 // Shipped rules and invented ones, `count` in all, and their cache.
 class Rules {
@@ -62,54 +61,6 @@ class Rules {
   fs::path cache_;
   std::vector<fs::path> packs_;
 };
-
-class Counting final : public Reporter, public PipelineOutput {
- public:
-  using Reporter::report;
-  void report(std::size_t, std::span<const EvidenceView>, std::span<const MessageView>) override {
-    ++count;
-  }
-  void on_finding(const Finding& finding) override {
-    ++count;
-    rule = finding.rule;
-    bytes += to_json(finding).size();
-  }
-  void on_rejected(const Record&, Reject) override {
-    throw std::runtime_error("an invented event is none");
-  }
-  std::size_t count = 0;
-  std::size_t bytes = 0;
-  std::string rule;  // of the last finding
-};
-
-double pipeline_ns(const ScaleOptions& options, const std::shared_ptr<const Policy>& policy,
-                   const std::vector<std::string>& events, std::string* found = nullptr) {
-  metrics::Registry registry;
-  Pipeline pipeline(
-      {.policy = policy, .metrics = std::make_shared<const PolicyMetrics>(registry, *policy)},
-      {.decode = {},
-       .sessions = {},
-       .now = {},
-       .rule_watch = RuleWatchLimits{},
-       .topic_label = "bench"},
-      std::make_shared<const Redactor>(Redactor::random_key()), registry);
-  Counting counting;
-  std::vector<Record> batch;
-  std::int64_t offset = 0;
-  const double ns = best_ns(options.rounds, options.seconds, events.size(), [&] {
-    pipeline.forget_partition("bench", 0);  // or the second pass would look like a loop
-    for (std::size_t begin = 0; begin < events.size(); begin += kBatch) {
-      batch.clear();
-      for (std::size_t i = begin; i < std::min(begin + kBatch, events.size()); ++i) {
-        batch.push_back({.payload = events[i],
-                         .source = {.topic = "bench", .partition = 0, .offset = offset++}});
-      }
-      pipeline.run(batch, counting);
-    }
-  });
-  if (found != nullptr) *found = counting.rule;
-  return ns;
-}
 
 // Hyperscan (or Vectorscan) alone: the rules' patterns as one database, over the same texts.
 class Alone {
@@ -187,7 +138,7 @@ struct Matching {
 };
 
 // Both get texts that are laid out already: decoding views is ours alone to do.
-Matching matching_ns(const ScaleOptions& options, const Policy& policy,
+Matching matching_ns(const Timing& timing, const Policy& policy,
                      const std::vector<std::string>& events) {
   std::vector<std::string> texts;
   std::vector<std::uint16_t> kinds;
@@ -204,14 +155,14 @@ Matching matching_ns(const ScaleOptions& options, const Policy& policy,
   matcher::FirstStage::Scratch scratch;
   std::vector<std::uint32_t> candidates;
   Matching out;
-  out.ours_ns = best_ns(options.rounds, options.seconds, texts.size(), [&] {
+  out.ours_ns = best_ns(timing, texts.size(), [&] {
     for (std::size_t i = 0; i < texts.size(); ++i) {
       candidates.clear();
       stage.scan(texts[i], kinds[i], scratch, candidates);
     }
   });
   Alone alone(policy.rules().patterns());
-  out.alone_ns = best_ns(options.rounds, options.seconds, texts.size(), [&] {
+  out.alone_ns = best_ns(timing, texts.size(), [&] {
     for (const std::string& text : texts) alone.scan(text);
   });
   return out;
@@ -259,7 +210,7 @@ void report_resident(const std::string& folder) {
   std::ofstream(fs::path(folder) / "resident") << resident * sysconf(_SC_PAGESIZE);
 }
 
-void measure_scale(const ScaleOptions& options,
+void measure_scale(const Timing& timing,
                    const std::function<void(std::string_view, double, std::string_view)>& add) {
   std::string name = (fs::temp_directory_path() / "tocsin-bench-XXXXXX").string();
   if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary folder");
@@ -278,17 +229,17 @@ void measure_scale(const ScaleOptions& options,
   for (const std::string& event : ordinary) bytes += event.size();
   add("scale_event_bytes_mean", static_cast<double>(bytes) / kEvents, "bytes");
   const auto policy = few.load();
-  const Matching matching = matching_ns(options, *policy, ordinary);
+  const Matching matching = matching_ns(timing, *policy, ordinary);
   add("match_ns_per_event_250", matching.ours_ns, "ns");
   add("match_ratio_vectorscan_250", matching.alone_ns / matching.ours_ns, "ratio");
   std::string found;
-  const double plain = pipeline_ns(options, policy, ordinary, &found);
+  const double plain = pipeline_ns(timing, policy, ordinary, &found);
   if (!found.empty()) throw std::runtime_error("ordinary events have findings: " + found);
   add("pipeline_events_per_second_250", 1e9 / plain, "events/s");
-  const double with_findings = pipeline_ns(options, policy, mixed(ordinary), &found);
+  const double with_findings = pipeline_ns(timing, policy, mixed(ordinary), &found);
   if (found.empty()) throw std::runtime_error("matching events have no findings");
   add("pipeline_ratio_5pct_matching", plain / with_findings, "ratio");
-  add("pipeline_ratio_2500_to_250", plain / pipeline_ns(options, many.load(), ordinary), "ratio");
+  add("pipeline_ratio_2500_to_250", plain / pipeline_ns(timing, many.load(), ordinary), "ratio");
   fs::remove_all(folder);
 }
 

@@ -5,15 +5,12 @@
 #include <string>
 #include <string_view>
 
+#include "bench/timing.h"
+
 namespace tocsin::bench {
 
-struct ScaleOptions {
-  double seconds = 1;  // a round
-  int rounds = 3;
-};
-
 // Calls `add(name, value, unit)` for each.
-void measure_scale(const ScaleOptions& options,
+void measure_scale(const Timing& timing,
                    const std::function<void(std::string_view, double, std::string_view)>& add);
 
 // Writes how many bytes of memory this process holds with 2,500 rules to `folder`/resident, for

@@ -7,14 +7,19 @@
 
 namespace tocsin::bench {
 
-// Nanoseconds for each of `each` things that one pass does: the best of `rounds` rounds of at least
-// so many seconds.  The first pass is not counted: it warms caches and lazily built automata.
+struct Timing {
+  double seconds = 1;  // a round, at least
+  int rounds = 3;      // the best counts
+};
+
+// Nanoseconds for each of `each` things that one pass does.  The first pass is not counted: it
+// warms caches and lazily built automata.
 template <typename Pass>
-double best_ns(int rounds, double seconds, std::size_t each, const Pass& pass) {
+double best_ns(const Timing& timing, std::size_t each, const Pass& pass) {
   using Clock = std::chrono::steady_clock;
   pass();
   double best = 0;
-  for (int round = 0; round < rounds; ++round) {
+  for (int round = 0; round < timing.rounds; ++round) {
     const auto start = Clock::now();
     std::size_t passes = 0;
     std::chrono::duration<double> took{};
@@ -22,7 +27,7 @@ double best_ns(int rounds, double seconds, std::size_t each, const Pass& pass) {
       pass();
       ++passes;
       took = Clock::now() - start;
-    } while (took.count() < seconds);
+    } while (took.count() < timing.seconds);
     const double ns = took.count() * 1e9 / static_cast<double>(passes * each);
     best = round == 0 ? ns : std::min(best, ns);
   }

@@ -109,7 +109,14 @@ Pipeline::Pipeline(PolicySnapshot snapshot, PipelineOptions options,
     shard_.set(snapshot_.metrics->last_match(i), 0);
   }
   watch_rules();
+  publish_rule_seconds();
   publish_gauges();
+}
+
+void Pipeline::publish_rule_seconds() {
+  for (std::size_t i = 0; i < rule_seconds_.size() && watch_; ++i) {
+    shard_.set(snapshot_.metrics->rule_seconds(i), rule_seconds_[i]);
+  }
 }
 
 // From here on, as nothing is known of the rules' costs yet.
@@ -152,6 +159,7 @@ void Pipeline::adopt(PolicySnapshot snapshot) {
     const auto kept = seconds.find(snapshot_.policy->rules().rules()[i].info.id);
     if (kept != seconds.end()) rule_seconds_[i] = kept->second;
   }
+  publish_rule_seconds();
   coverage_.assign(snapshot_.metrics->systems(), {});
   for (auto& [key, partition] : partitions_) {
     partition->correlations.adopt(snapshot_.policy->correlations());
@@ -189,6 +197,7 @@ void Pipeline::run(std::span<const Record> batch, PipelineOutput& output) {
 void Pipeline::note_costs(double seconds, PipelineOutput& output) {
   for (const auto& [rule, spent] : rule_scratch_.seconds) {
     rule_seconds_[rule] += spent;
+    shard_.set(snapshot_.metrics->rule_seconds(rule), rule_seconds_[rule]);
     watch_->spent(rule, spent);
   }
   rule_scratch_.seconds.clear();
@@ -467,9 +476,6 @@ void Pipeline::publish_gauges() {
   }
   shard_.set(live_sessions_, static_cast<double>(sessions));
   shard_.set(state_bytes_, static_cast<double>(bytes));
-  for (std::size_t i = 0; i < rule_seconds_.size() && watch_; ++i) {
-    shard_.set(snapshot_.metrics->rule_seconds(i), rule_seconds_[i]);
-  }
   for (std::size_t i = 0; i < coverage_.size(); ++i) {
     shard_.set_ratio(snapshot_.metrics->system(i).content_coverage, coverage_[i].seen,
                      coverage_[i].calls);

@@ -129,6 +129,7 @@ class Pipeline {
   void watch_rules();
   void note_costs(double seconds, PipelineOutput& output);
   void demote(const RuleDemotion& what, PipelineOutput& output);
+  void publish_rule_seconds();
   void publish_gauges();
 
   PolicySnapshot snapshot_;

@@ -26,7 +26,6 @@ void RuleWatch::judge_time() {
     std::uint8_t& state = slow_[rule];
     if (seconds_[rule] > limits_.time_seconds_min && share > limits_.time_share) {
       if (state == kNot) {
-        ++slow_rules_;
         changes_.push_back({.reason = DemotionReason::kTime, .rule = rule, .share = share});
       }
       state = kExceeded;
@@ -34,7 +33,6 @@ void RuleWatch::judge_time() {
       state = kQuiet;
     } else if (state == kQuiet) {
       state = kNot;
-      --slow_rules_;
       changes_.push_back(
           {.reason = DemotionReason::kTime, .rule = rule, .lifted = true, .share = share});
     }

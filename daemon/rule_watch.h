@@ -46,7 +46,6 @@ class RuleWatch {
   std::span<const RuleDemotion> end_event(double seconds);
 
   [[nodiscard]] bool slow(std::size_t rule) const { return slow_[rule] != kNot; }
-  [[nodiscard]] bool any_slow() const { return slow_rules_ > 0; }
   [[nodiscard]] bool flooding(std::size_t reportable, std::size_t system) const {
     return !floods_.empty() && floods_.contains(key(reportable, system));
   }
@@ -69,7 +68,6 @@ class RuleWatch {
   std::vector<double> seconds_;  // by rule
   std::unordered_map<std::uint64_t, std::uint32_t> findings_;
   std::vector<std::uint8_t> slow_;  // by rule
-  std::size_t slow_rules_ = 0;
   std::unordered_map<std::uint64_t, std::uint8_t> floods_;
   std::vector<RuleDemotion> changes_;
 };

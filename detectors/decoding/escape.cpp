@@ -87,28 +87,15 @@ Escape read_escape(std::string_view text) {
 }  // namespace
 
 bool decode_escapes(std::string_view text, Rewrite& out) {
-  out.clear();
-  std::size_t copied = 0;
-  for (std::size_t i = text.find('\\'); i != std::string_view::npos; i = text.find('\\', i)) {
-    const Escape found = read_escape(text.substr(i));
-    if (found.length == 0) {
-      ++i;
-      continue;
-    }
-    if (copied < i) out.copy(text.substr(copied, i - copied));
+  return rewrite_at(text, '\\', out, read_escape, [](const Escape& found, Rewrite& to) {
     if (found.is_nothing) {
-      out.mark(out.position());
+      to.mark(to.position());
     } else if (found.is_byte) {
-      out.put_byte(static_cast<unsigned char>(found.value));
+      to.put_byte(static_cast<unsigned char>(found.value));
     } else {
-      out.put(found.value);
+      to.put(found.value);
     }
-    i += found.length;
-    copied = i;
-  }
-  out.copy(text.substr(copied));
-  out.finish();
-  return out.changed();
+  });
 }
 
 }  // namespace tocsin::decoding

@@ -127,23 +127,11 @@ Reference read_name(std::string_view text) {
 }  // namespace
 
 bool decode_html(std::string_view text, Rewrite& out) {
-  out.clear();
-  std::size_t copied = 0;
-  for (std::size_t i = text.find('&'); i != std::string_view::npos; i = text.find('&', i)) {
-    const std::string_view rest = text.substr(i);
-    const Reference found = rest.size() > 1 && rest[1] == '#' ? read_number(rest) : read_name(rest);
-    if (found.length == 0) {
-      ++i;
-      continue;
-    }
-    out.copy(text.substr(copied, i - copied));
-    out.put(found.value);
-    i += found.length;
-    copied = i;
-  }
-  out.copy(text.substr(copied));
-  out.finish();
-  return out.changed();
+  const auto read = [](std::string_view rest) {
+    return rest.size() > 1 && rest[1] == '#' ? read_number(rest) : read_name(rest);
+  };
+  return rewrite_at(text, '&', out, read,
+                    [](const Reference& found, Rewrite& to) { to.put(found.value); });
 }
 
 }  // namespace tocsin::decoding

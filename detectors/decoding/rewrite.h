@@ -58,4 +58,26 @@ class Rewrite {
   std::vector<Hunk> hunks_;
 };
 
+// Rewrites what follows a mark: `read(rest)` says what stands at one and its `length` (0: nothing),
+// `put(found, out)` what takes its place.  True when something changed.
+template <typename Read, typename Put>
+bool rewrite_at(std::string_view text, char mark, Rewrite& out, const Read& read, const Put& put) {
+  out.clear();
+  std::size_t copied = 0;
+  for (std::size_t i = text.find(mark); i != std::string_view::npos; i = text.find(mark, i)) {
+    const auto found = read(text.substr(i));
+    if (found.length == 0) {
+      ++i;
+      continue;
+    }
+    if (copied < i) out.copy(text.substr(copied, i - copied));
+    put(found, out);
+    i += found.length;
+    copied = i;
+  }
+  out.copy(text.substr(copied));
+  out.finish();
+  return out.changed();
+}
+
 }  // namespace tocsin::decoding

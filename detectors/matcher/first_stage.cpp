@@ -367,7 +367,6 @@ std::expected<std::unique_ptr<const FirstStage>, std::string> FirstStage::compil
   }
   std::ranges::sort(stage->always_);
   stage->stats_.always = stage->always_.size();
-  stage->stats_.databases = stage->databases_.size();
   return stage;
 }
 

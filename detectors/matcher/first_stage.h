@@ -44,7 +44,6 @@ class FirstStage {
     std::size_t scanned = 0;  // ... that are looked for in every text
     std::size_t always = 0;   // ... that cannot be looked for: candidates in every event
     bool trusted = true;  // false: the library misses matches here, and every pattern is `always`
-    std::size_t databases = 0;
     std::size_t database_bytes = 0;
     bool from_cache = false;  // all of them
   };
@@ -91,9 +90,6 @@ class FirstStage {
             std::vector<std::uint32_t>& candidates) const;
 
   [[nodiscard]] const Stats& stats() const { return stats_; }
-  // Patterns that are candidates in every event.
-  [[nodiscard]] std::span<const std::uint32_t> always() const { return always_; }
-
   class Expressions;  // of one database
 
  private:

@@ -130,6 +130,13 @@ std::optional<LiteralGroup> product(const LiteralGroup& heads, const LiteralGrou
   return out;
 }
 
+// The part so many times, where it is exact and that is not too much.
+std::optional<LiteralGroup> power(const Part& part, std::uint32_t times) {
+  std::optional<LiteralGroup> all = part.exact ? std::optional(LiteralGroup{""}) : std::nullopt;
+  for (std::uint32_t i = 0; i < times && all; ++i) all = product(*all, *part.exact);
+  return all;
+}
+
 // Parts one after the other.
 class Sequence {
  public:
@@ -227,7 +234,9 @@ void add_to(Sequence& sequence, const Node& node) {
   }
   Part part = part_of(node.subs[0]);
   if (node.max == 0) return;
-  if (node.min > 0) {
+  if (auto all = node.min == node.max ? power(part, node.min) : std::nullopt) {
+    sequence.add({.exact = std::move(all), .required = {}});
+  } else if (node.min > 0) {
     sequence.add_repeated(std::move(part));
   } else if (node.max == 1 && part.exact) {
     part.exact->emplace_back();
@@ -393,21 +402,6 @@ std::string digits_expression(const DigitRun& run) {
   return {};
 }
 
-// Whether a character beyond ASCII is in every match.
-bool beyond_ascii(const Node& node) {
-  switch (node.op) {
-    case Op::kRunes: {
-      RuneSet runes = node.runes;
-      runes.read_letters_as_ascii();
-      return !runes.empty() && runes.ascii().none();
-    }
-    case Op::kConcat: return std::ranges::any_of(node.subs, beyond_ascii);
-    case Op::kAlternate: return std::ranges::all_of(node.subs, beyond_ascii);
-    case Op::kRepeat: return node.min > 0 && beyond_ascii(node.subs[0]);
-    default: return false;
-  }
-}
-
 // ------------------------------------------------------------------------------ rarity
 
 double frequency(std::string_view literal) {
@@ -435,6 +429,26 @@ std::vector<LiteralGroup> required_literals(const Node& node) {
   return requirements(part_of(node));
 }
 
+std::size_t required_literal_bytes(const Node& node) {
+  std::size_t best = 0;
+  for (const LiteralGroup& group : required_literals(node)) best = std::max(best, shortest(group));
+  return best;
+}
+
+bool requires_beyond_ascii(const Node& node) {
+  switch (node.op) {
+    case Op::kRunes: {
+      RuneSet runes = node.runes;
+      runes.read_letters_as_ascii();
+      return !runes.empty() && runes.ascii().none();
+    }
+    case Op::kConcat: return std::ranges::any_of(node.subs, requires_beyond_ascii);
+    case Op::kAlternate: return std::ranges::all_of(node.subs, requires_beyond_ascii);
+    case Op::kRepeat: return node.min > 0 && requires_beyond_ascii(node.subs[0]);
+    default: return false;
+  }
+}
+
 DigitRun required_digits(const Node& node) {
   DigitCounter counter;
   counter.add(node);
@@ -458,7 +472,7 @@ Gate gate_of(const Node& node) {
   if (together <= kWorthAsking) return gate;
   gate = {};
   gate.expression = digits_expression(required_digits(node));
-  if (gate.expression.empty() && beyond_ascii(node)) gate.expression = "[\\x80-\\xff]";
+  if (gate.expression.empty() && requires_beyond_ascii(node)) gate.expression = "[\\x80-\\xff]";
   return gate;
 }
 

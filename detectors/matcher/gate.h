@@ -22,6 +22,13 @@ inline constexpr std::size_t kLiteralLengthMax = 24;  // longer ones are no rare
 // All groups hold together.  Empty: nothing is known.
 std::vector<LiteralGroup> required_literals(const Node& node);
 
+// The length of the longest literal that is sure to stand in any match: of a group the shortest
+// counts, and of groups the best.  0: there is none.
+std::size_t required_literal_bytes(const Node& node);
+
+// Whether a character beyond ASCII is in every match.
+bool requires_beyond_ascii(const Node& node);
+
 // So many digits follow each other in any match, with at most one of `separators` between two.
 struct DigitRun {
   std::size_t digits = 0;

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <string>
 
+#include "detectors/matcher/named_classes.h"
 #include "detectors/matcher/regex_node.h"
 
 namespace tocsin::matcher {
@@ -26,28 +27,6 @@ int hex_value(char c) {
   if (c >= 'A' && c <= 'F') return c - 'A' + 10;
   return -1;
 }
-
-struct NamedClass {
-  std::string_view name;
-  std::string_view ranges;  // pairs of first and last
-};
-// Source: RE2's doc/syntax.txt.
-constexpr auto kPosixClasses = std::to_array<NamedClass>({{"alnum", "09AZaz"},
-                                                          {"alpha", "AZaz"},
-                                                          {"ascii", {"\x00\x7F", 2}},
-                                                          {"blank", "\t\t  "},
-                                                          {"cntrl", {"\x00\x1F\x7F\x7F", 4}},
-                                                          {"digit", "09"},
-                                                          {"graph", "!~"},
-                                                          {"lower", "az"},
-                                                          {"print", " ~"},
-                                                          {"punct", "!/:@[`{~"},
-                                                          {"space", "\t\r  "},
-                                                          {"upper", "AZ"},
-                                                          {"word", "09AZaz__"},
-                                                          {"xdigit", "09AFaf"}});
-constexpr auto kPerlClasses = std::to_array<NamedClass>(
-    {{"d", "09"}, {"s", "\t\n\f\r  "}, {"w", "09AZaz__"}});  // \s is not \v
 
 RuneSet set_of(const NamedClass& named) {
   RuneSet set;

@@ -110,6 +110,8 @@ void RuneSet::negate() {
 }
 
 void RuneSet::fold() {
+  const bool s = contains('s') || contains('S') || contains(kLongS);
+  const bool k = contains('k') || contains('K') || contains(kKelvin);
   const bool cased = std::ranges::any_of(ranges_, [](const RuneRange& range) {
     return range.hi > kAsciiMax && !is_uncased(std::max(range.lo, kAsciiMax + 1), range.hi);
   });
@@ -120,8 +122,16 @@ void RuneSet::fold() {
     add(upper, upper);
     add(lower, lower);
   }
-  if (contains('s')) add(kLongS, kLongS);
-  if (contains('k')) add(kKelvin, kKelvin);
+  // These two fold to ASCII, and to nothing else.
+  const auto set = [this](bool held, Rune rune, Rune upper, Rune lower) {
+    if (!held) {
+      remove(rune);
+      return;
+    }
+    for (const Rune each : {rune, upper, lower}) add(each, each);
+  };
+  set(s, kLongS, 'S', 's');
+  set(k, kKelvin, 'K', 'k');
 }
 
 void RuneSet::read_letters_as_ascii() {

@@ -21,7 +21,6 @@ inline constexpr Rune kKelvin = 0x212A;
 struct RuneRange {
   Rune lo = 0;
   Rune hi = 0;
-  friend bool operator==(const RuneRange&, const RuneRange&) = default;
 };
 
 class RuneSet {
@@ -46,8 +45,6 @@ class RuneSet {
   // The members below 0x80, as a set of bytes.
   [[nodiscard]] ByteSet ascii() const;
   [[nodiscard]] bool has_non_ascii() const { return !empty() && ranges_.back().hi > kAsciiMax; }
-
-  friend bool operator==(const RuneSet&, const RuneSet&) = default;
 
  private:
   std::vector<RuneRange> ranges_;  // sorted, neither overlapping nor touching

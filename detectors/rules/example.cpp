@@ -179,9 +179,15 @@ class ExampleEvent {
   Event event_;
 };
 
-bool found_in(const ExampleEvent& example, EventType type, const Rule& rule,
-              const PatternTable& patterns, EventValues& values) {
-  if (std::ranges::find(rule.on, type) == rule.on.end()) return false;
+// The rule on one example.
+struct Trial {
+  bool found = false;
+  std::string what;  // of what was found, the first bytes
+};
+
+Trial try_event(const ExampleEvent& example, EventType type, const Rule& rule,
+                const PatternTable& patterns, EventValues& values) {
+  if (std::ranges::find(rule.on, type) == rule.on.end()) return {};
   values.lay_out(example.event());
   const EventContext context = example.context();
   const Subject subject{.event = example.event(),
@@ -189,7 +195,12 @@ bool found_in(const ExampleEvent& example, EventType type, const Rule& rule,
                         .values = values,
                         .patterns = patterns,
                         .candidates = nullptr};
-  return Evaluation(subject).holds(rule.where);
+  Evaluation evaluation(subject);
+  Trial trial{.found = evaluation.holds(rule.where), .what = {}};
+  if (!trial.found || evaluation.hits().empty()) return trial;
+  const Hit& hit = evaluation.hits().front();
+  trial.what = hit.value->text.substr(hit.begin, std::min(hit.end - hit.begin, kExampleBytesKept));
+  return trial;
 }
 
 class Examples {
@@ -228,22 +239,10 @@ class Examples {
 
  private:
   void check(const ExampleEvent& example, EventType type, ExampleFailure& failure) {
-    values_.lay_out(example.event());
-    const EventContext context = example.context();
-    const Subject subject{.event = example.event(),
-                          .context = context,
-                          .values = values_,
-                          .patterns = patterns_,
-                          .candidates = nullptr};
-    const bool applies = std::ranges::find(rule_.on, type) != rule_.on.end();
-    Evaluation evaluation(subject);
-    const bool found = applies && evaluation.holds(rule_.where);
-    if (found == wanted_) return;
+    Trial trial = try_event(example, type, rule_, patterns_, values_);
+    if (trial.found == wanted_) return;
     failure.types.push_back(type);
-    if (!found || !failure.found.empty() || evaluation.hits().empty()) return;
-    const Hit& hit = evaluation.hits().front();
-    failure.found =
-        hit.value->text.substr(hit.begin, std::min(hit.end - hit.begin, kExampleBytesKept));
+    if (failure.found.empty()) failure.found = std::move(trial.what);
   }
 
   void report(const Node& node, ExampleFailure failure) {
@@ -309,7 +308,7 @@ bool example_found(const Node& node, EventType type, const Rule& rule, const Pat
     example.read(map);
     if (context.diagnostics.errors() > errors_before) return false;
   }
-  return found_in(example, type, rule, patterns, values);
+  return try_event(example, type, rule, patterns, values).found;
 }
 
 }  // namespace tocsin

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "daemon/text.h"
+#include "detectors/matcher/gate.h"
 #include "detectors/rules/pattern_syntax.h"
 
 namespace tocsin {
@@ -136,8 +137,7 @@ class PatternLinter {
     if (!root) return {};
     walk(*root, nullptr);
     envelope_keys(*root);
-    const std::size_t literal = syntax::required_literal_bytes(*root);
-    if (use_.searched && literal < kLiteralBytesMin) {
+    if (use_.searched && !has_literal()) {
       add(Lint::kNoLiteral,
           fmt::format("no text of {} bytes stands in every match of `{}`", kLiteralBytesMin,
                       shown(0, pattern_.size())),
@@ -148,6 +148,13 @@ class PatternLinter {
   }
 
  private:
+  // As the first stage sees it: a character beyond ASCII is as rare in most texts.
+  [[nodiscard]] bool has_literal() const {
+    const auto tree = matcher::parse_re2(pattern_);
+    return tree && (matcher::required_literal_bytes(*tree) >= kLiteralBytesMin ||
+                    matcher::requires_beyond_ascii(*tree));
+  }
+
   void add(Lint lint, std::string message, std::string remedy) {
     if (std::ranges::find(flaws_, lint, &PatternFlaw::lint) != flaws_.end()) return;
     flaws_.push_back({lint, std::move(message), std::move(remedy)});

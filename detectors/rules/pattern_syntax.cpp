@@ -7,35 +7,17 @@
 #include <utility>
 
 #include "daemon/text.h"
+#include "detectors/matcher/named_classes.h"
 
 namespace tocsin::syntax {
 namespace {
 
 using Op = Node::Op;
+using matcher::kPerlClasses;
+using matcher::kPosixClasses;
+using matcher::NamedClass;
 
 constexpr int kDepthMax = 1000;  // RE2's
-
-// Members as pairs of first and last.  Source: RE2's doc/syntax.txt.
-struct NamedClass {
-  std::string_view name;
-  std::string_view ranges;
-};
-constexpr auto kPosixClasses = std::to_array<NamedClass>({{"alnum", "09AZaz"},
-                                                          {"alpha", "AZaz"},
-                                                          {"ascii", {"\x00\x7F", 2}},
-                                                          {"blank", "\t\t  "},
-                                                          {"cntrl", {"\x00\x1F\x7F\x7F", 4}},
-                                                          {"digit", "09"},
-                                                          {"graph", "!~"},
-                                                          {"lower", "az"},
-                                                          {"print", " ~"},
-                                                          {"punct", "!/:@[`{~"},
-                                                          {"space", "\t\r  "},
-                                                          {"upper", "AZ"},
-                                                          {"word", "09AZaz__"},
-                                                          {"xdigit", "09AFaf"}});
-constexpr auto kPerlClasses =
-    std::to_array<NamedClass>({{"d", "09"}, {"s", "\t\n\f\r  "}, {"w", "09AZaz__"}});
 
 void add_range(CharSet& set, char32_t low, char32_t high) {
   for (char32_t c = low; c <= high && c < kBeyondAscii; ++c) set.set(c);

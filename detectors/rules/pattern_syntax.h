@@ -57,8 +57,4 @@ std::optional<Node> parse(std::string_view pattern);
 // Whether it can match the empty text.
 bool nullable(const Node& node);
 
-// The bytes of the longest text that stands in every match: of alternatives the shortest counts, of
-// a class of up to six characters each.  A class without ASCII counts as a text.  0: there is none.
-std::size_t required_literal_bytes(const Node& node);
-
 }  // namespace tocsin::syntax

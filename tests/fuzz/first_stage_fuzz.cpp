@@ -36,6 +36,7 @@ void run(std::string_view pattern, std::string_view text) {
   const std::vector<Pattern> patterns = {{.text = "harmless"}, {.text = std::string(pattern)}};
   const auto stage = FirstStage::compile(patterns, {}, 0);
   CHECK(stage.has_value());
+  CHECK((*stage)->stats().trusted);
   FirstStage::Scratch scratch;
   for (const std::size_t padding : {0U, 7U, 40U}) {
     const std::string padded = std::string(padding, ' ') + value;

@@ -11,48 +11,6 @@
 namespace tocsin::syntax {
 namespace {
 
-TEST_CASE("the longest text in every match") {
-  struct Row {
-    std::string_view pattern;
-    std::size_t bytes;
-  };
-  const Row rows[] = {
-      {"abc", 3},
-      {"(?i)abc", 3},
-      {"ab+c", 2},
-      {"a(?:bc|bd)e", 4},
-      {"ab|cde", 2},
-      {"[a-z]+", 0},
-      {"x[ab]y", 3},
-      {"x[a-z]y", 1},
-      {"(?:abc){2}", 6},
-      {"(?:abc){2,}", 3},
-      {"(?:abc)?", 0},
-      {"abc?d", 3},
-      {"\\babc\\b", 3},
-      {"a.c", 1},
-      {"\\x41\\x42", 2},
-      {"\\Qa.c\\E", 3},
-      {"(?i)[aA]b", 2},
-      {"\xC3\xA9t", 3},
-      {"\\x{E9}t", 3},
-      {"(?:a|b)(?:c|d)ef", 4},
-      {"\\d{4}-\\d{2}", 1},
-      {"(?P<n>abc)d", 4},
-      {"", 0},
-      {"[^a]", 0},
-      {"a(?i:b)c", 3},
-      {"(?i)(?-i:a)b", 2},
-      {"\\101\\102\\x43", 3},
-  };
-  for (const Row& row : rows) {
-    CAPTURE(row.pattern);
-    const auto node = parse(row.pattern);
-    REQUIRE(node.has_value());
-    CHECK(required_literal_bytes(*node) == row.bytes);
-  }
-}
-
 // RE2 is the judge of what a single character class accepts.
 TEST_CASE("a class accepts what RE2 says it does") {
   for (const std::string_view pattern :

@@ -262,5 +262,29 @@ TEST_CASE("evidence is the match alone, in whole characters") {
   CHECK(reports[0].evidence[0].second == "ÉéVIL");
 }
 
+TEST_CASE("a demoted rule is tried on short events only, and what is passed over is counted") {
+  const auto rules =
+      make_rules("rules:\n" + rule("a.one", "user_message", "{field: text, regex: evil}", "evil") +
+                 rule("a.two", "user_message", "{field: text, regex: evil}", "evil"));
+  NativeDecoder decoder;
+  RuleSet::Scratch scratch;
+  scratch.demoted = {1};
+  const auto found = [&](std::size_t padding) {
+    const auto event = decoder.decode(
+        event_json("user_message", fmt::format(R"("text":"evil{}")", std::string(padding, ' '))),
+        {.topic = "test", .partition = 0, .offset = 0});
+    REQUIRE(event.has_value());
+    Recorder recorder;
+    rules->evaluate(**event, {}, scratch, recorder);
+    std::vector<std::size_t> which;
+    for (const Report& report : recorder.reports) which.push_back(report.rule);
+    return which;
+  };
+  CHECK(found(1) == std::vector<std::size_t>{0, 1});
+  CHECK(scratch.passed_over == 0);
+  CHECK(found(RuleSet::kLongTextBytes) == std::vector<std::size_t>{1});
+  CHECK(scratch.passed_over == 1);
+}
+
 }  // namespace
 }  // namespace tocsin

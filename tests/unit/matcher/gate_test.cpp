@@ -30,7 +30,8 @@ TEST_CASE("what every match holds") {
   CHECK(literals("api[_-]?key") == Groups{{"api-key", "api_key", "apikey"}});
   CHECK(literals("curl\\b[^|]*\\|\\s*sh") == Groups{{"curl"}, {"|"}, {"sh"}});
   CHECK(literals("(?:ab)+c") == Groups{{"ab"}, {"abc"}});
-  CHECK(literals("x{3}yz") == Groups{{"x"}, {"xyz"}});
+  CHECK(literals("x{3}yz") == Groups{{"xxxyz"}});
+  CHECK(literals("x{3,}yz") == Groups{{"x"}, {"xyz"}});
   CHECK(literals("\\Qa.b\\E+c") == Groups{{"a.b"}, {"bc"}});
   CHECK(literals("\\x41\\x{42}\\103") == Groups{{"abc"}});
   CHECK(literals("(?:foo|bar.*)baz") == Groups{{"bar", "foo"}, {"baz"}});
@@ -50,6 +51,48 @@ TEST_CASE("beyond ASCII") {
   CHECK(literals("(?i)\xE5\xBF\xBD\xE7\x95\xA5") ==
         Groups{{"\xE5\xBF\xBD\xE7\x95\xA5"}});      // has none
   CHECK(literals("(?i)task") == Groups{{"task"}});  // long s, Kelvin sign
+}
+
+TEST_CASE("the longest text in every match") {
+  struct Row {
+    std::string_view pattern;
+    std::size_t bytes;
+  };
+  const Row rows[] = {
+      {"abc", 3},
+      {"(?i)abc", 3},
+      {"ab+c", 2},
+      {"a(?:bc|bd)e", 4},
+      {"ab|cde", 2},
+      {"[a-z]+", 0},
+      {"x[ab]y", 3},
+      {"x[a-z]y", 1},
+      {"(?:abc){2}", 6},
+      {"(?:abc){2,}", 3},
+      {"(?:abc)?", 0},
+      {"abc?d", 3},
+      {"\\babc\\b", 3},
+      {"a.c", 1},
+      {"\\x41\\x42", 2},
+      {"\\Qa.c\\E", 3},
+      {"(?i)[aA]b", 2},
+      {"\xC3\xA9t", 3},
+      {"\\x{E9}t", 3},
+      {"(?:a|b)(?:c|d)ef", 4},
+      {"\\d{4}-\\d{2}", 1},
+      {"(?P<n>abc)d", 4},
+      {"", 0},
+      {"[^a]", 0},
+      {"a(?i:b)c", 3},
+      {"(?i)(?-i:a)b", 2},
+      {"\\101\\102\\x43", 3},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.pattern);
+    const auto node = parse_re2(row.pattern);
+    REQUIRE(node.has_value());
+    CHECK(required_literal_bytes(*node) == row.bytes);
+  }
 }
 
 TEST_CASE("digits that follow each other") {

@@ -1,0 +1,39 @@
+// The whole pipeline over a list of events.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "bench/timing.h"
+#include "daemon/pipeline.h"
+
+namespace tocsin::bench {
+
+// Keeps nothing but numbers; findings are written out, as sending them would do.
+class Counting final : public Reporter, public PipelineOutput {
+ public:
+  using Reporter::report;
+  void report(std::size_t, std::span<const EvidenceView>, std::span<const MessageView>) override {
+    ++count;
+  }
+  void on_finding(const Finding& finding) override {
+    ++count;
+    rule = finding.rule;
+    bytes += to_json(finding).size();
+  }
+  void on_rejected(const Record&, Reject) override {
+    throw std::runtime_error("an invented event is none");
+  }
+  std::size_t count = 0;
+  std::size_t bytes = 0;
+  std::string rule;  // of the last finding
+};
+
+// Nanoseconds an event.  `found`: gets the rule of the last finding, if there was one.
+double pipeline_ns(const Timing& timing, const std::shared_ptr<const Policy>& policy,
+                   const std::vector<std::string>& events, std::string* found = nullptr);
+
+}  // namespace tocsin::bench
