@@ -14,6 +14,7 @@
 #include "detectors/matcher/database_cache.h"
 #include "detectors/matcher/gate.h"
 #include "detectors/matcher/regex_node.h"
+#include "detectors/matcher/sign.h"
 #include "detectors/matcher/widen.h"
 
 namespace tocsin::matcher {
@@ -38,14 +39,6 @@ constexpr std::size_t kAloneBytesMax = 4000;
 constexpr std::size_t kRefusalsMax = 200;
 
 std::atomic<std::uint64_t> next_id{1};  // NOLINT(*-avoid-non-const-global-variables)
-
-std::string literal_expression(std::string_view text) {
-  std::string expression;
-  for (const char c : text) {
-    expression += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-  }
-  return expression;
-}
 
 // RE2's (?i) takes two code points beyond ASCII for letters of ASCII: the long s and the Kelvin
 // sign.  Were they alternatives of every s and k, no word with one in it would be a literal any
@@ -122,18 +115,18 @@ std::optional<Translated> translate(const Node& tree, std::size_t limits, bool a
   return std::nullopt;
 }
 
-// Each pattern and key once, however often it matches.
-struct Hits {
-  std::vector<std::uint32_t>& hits;
+// Each pattern once, however often it matches.
+struct Matches {
+  std::vector<std::uint32_t>& candidates;
   std::vector<std::uint32_t>& seen;
   std::uint32_t scan;
 };
 
 int on_match(unsigned id, unsigned long long, unsigned long long, unsigned, void* context) {
-  const Hits& found = *static_cast<const Hits*>(context);
+  const Matches& found = *static_cast<const Matches*>(context);
   if (found.seen[id] == found.scan) return 0;
   found.seen[id] = found.scan;
-  found.hits.push_back(id);
+  found.candidates.push_back(id);
   return 0;
 }
 
@@ -178,19 +171,19 @@ bool trusted() {
 // The expressions of one database.
 class FirstStage::Expressions {
  public:
-  // `pattern` null: there is no simpler form.
+  Expressions(std::uint16_t texts, const Sign& sign) : texts_(texts), sign_(sign) {}
+
+  [[nodiscard]] std::uint16_t texts() const { return texts_; }
+  [[nodiscard]] const Sign& sign() const { return sign_; }
+
   void add(std::uint32_t id, const Pattern* pattern, Translated translated) {
     entries_.push_back({.id = id, .pattern = pattern, .translated = std::move(translated)});
-  }
-  void add_literal(std::uint32_t id, std::string_view literal) {
-    add(id, nullptr,
-        {.text = literal_expression(literal), .flags = kFlags | HS_FLAG_CASELESS, .limits = 0});
   }
 
   // The expression at `at` was too large.  False: it cannot be made simpler.
   bool simplify(std::size_t at) {
     Entry& entry = entries_[at];
-    const auto tree = entry.pattern == nullptr ? std::nullopt : parse_re2(entry.pattern->text);
+    const auto tree = parse_re2(entry.pattern->text);
     auto simpler = tree ? translate(*tree, entry.translated.limits + 1, false) : std::nullopt;
     if (!simpler) return false;
     entry.translated = std::move(*simpler);
@@ -246,6 +239,8 @@ class FirstStage::Expressions {
     Translated translated;
   };
 
+  std::uint16_t texts_;
+  Sign sign_;
   std::vector<Entry> entries_;
 };
 
@@ -258,68 +253,95 @@ class FirstStage::Builder {
     for (const Pattern& pattern : patterns) stage_.texts_of_.push_back(pattern.texts);
     stage_.gated_.resize(patterns.size());
     for (std::uint32_t i = 0; i < patterns.size(); ++i) add(i, patterns[i]);
+    std::vector<std::string> literals(stage_.keys_.size());
+    for (const auto& [literal, key] : known_) literals[key] = literal;
+    for (const std::string& literal : literals) {
+      stage_.key_bytes_.push_back(static_cast<std::uint32_t>(literal.size()));
+    }
+    stage_.finder_ = LiteralFinder(literals);
   }
 
-  // By the kinds of texts they are for.
-  std::map<std::uint16_t, Expressions> take() { return std::move(expressions_); }
+  // Of the patterns that have no gate.
+  std::vector<Expressions> take() { return std::move(expressions_); }
 
  private:
   void add(std::uint32_t id, const Pattern& pattern) {
     if (pattern.kind == Pattern::Kind::kLiteral) {
-      keys().add_literal(id, folded(pattern.text));
-      ++stage_.stats_.scanned;
+      add_literal(id, pattern);
       return;
     }
     const auto tree = parse_re2(pattern.text);
-    const Gate gate = tree ? gate_of(*tree) : Gate{};
-    if (gate.open()) {
+    Gate gate = tree ? gate_of(*tree) : Gate{};
+    if (gate.groups.empty()) {
       auto translated = tree ? translate(*tree, 0, false) : std::nullopt;
       if (!translated) {
         stage_.always_.push_back(id);
         return;
       }
-      expressions_[pattern.texts].add(id, &pattern, std::move(*translated));
+      expressions(pattern.texts, sign_of(*tree)).add(id, &pattern, std::move(*translated));
       ++stage_.stats_.scanned;
       return;
     }
     Gated& gated = stage_.gated_[id];
     gated.single = std::make_unique<const Single>(pattern.text, openings_before_);
-    // The rarest group comes first.
-    for (const LiteralGroup& group : gate.groups) {
-      const bool opens = &group == &gate.groups.front();
-      if (!opens) gated.others.emplace_back();
-      for (const std::string& literal : group) {
-        const std::uint32_t at = key(literal, "");
-        (opens ? stage_.opened_by_[at] : gated.others.back()).push_back(opens ? id : at);
-      }
-    }
-    if (!gate.expression.empty()) stage_.opened_by_[key("", gate.expression)].push_back(id);
+    gated.marks = std::move(gate.marks);
+    gated.reach = static_cast<std::uint32_t>(longest_match(*tree).value_or(0));
+    add_groups(id, gate.groups);
     ++stage_.stats_.gated;
   }
 
-  std::uint32_t key(const std::string& literal, const std::string& expression) {
-    const auto [at, is_new] =
-        known_.try_emplace({literal, expression}, static_cast<std::uint32_t>(known_.size()));
-    if (!is_new) return at->second;
-    stage_.opened_by_.emplace_back();
-    const auto id = static_cast<std::uint32_t>(stage_.patterns_ + at->second);
-    if (expression.empty()) {
-      keys().add_literal(id, literal);
-    } else {
-      keys().add(id, nullptr, {.text = expression, .flags = kFlags, .limits = 0});
+  void add_literal(std::uint32_t id, const Pattern& pattern) {
+    const std::string literal = folded(pattern.text);
+    if (literal.empty() || literal.size() > LiteralFinder::kLiteralMax) {
+      stage_.always_.push_back(id);
+      return;
     }
-    return at->second;
+    ++stage_.stats_.scanned;
+    if (literal.size() >= LiteralFinder::kLiteralMin) {
+      key(literal).is.push_back(id);
+      return;
+    }
+    std::string expression;
+    for (const char c : literal) {
+      expression += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+    }
+    expressions(pattern.texts, {})
+        .add(id, &pattern,
+             {.text = std::move(expression),
+              .flags = kFlags | HS_FLAG_CASELESS,
+              .limits = kLimits.size()});
   }
 
-  // Words are looked for in all texts: one more costs next to nothing.
-  Expressions& keys() { return expressions_[kAllTexts]; }
+  void add_groups(std::uint32_t id, const std::vector<LiteralGroup>& groups) {
+    for (const LiteralGroup& group : groups) {
+      const bool is_rarest = &group == &groups.front();
+      std::vector<std::uint32_t>& keys = stage_.gated_[id].groups.emplace_back();
+      for (const std::string& literal : group) {
+        Key& one = key(literal);
+        if (is_rarest) one.opens.push_back(id);
+        keys.push_back(static_cast<std::uint32_t>(&one - stage_.keys_.data()));
+      }
+    }
+  }
 
-  static constexpr std::uint16_t kAllTexts = 0xFFFF;
+  Expressions& expressions(std::uint16_t texts, const Sign& sign) {
+    const auto same = std::ranges::find_if(expressions_, [&](const Expressions& each) {
+      return each.texts() == texts && each.sign() == sign;
+    });
+    return same != expressions_.end() ? *same : expressions_.emplace_back(texts, sign);
+  }
+
+  Key& key(const std::string& literal) {
+    const auto [at, is_new] =
+        known_.try_emplace(literal, static_cast<std::uint32_t>(stage_.keys_.size()));
+    if (is_new) stage_.keys_.emplace_back();
+    return stage_.keys_[at->second];
+  }
 
   FirstStage& stage_;
   std::uint32_t openings_before_;
-  std::map<std::uint16_t, Expressions> expressions_;
-  std::map<std::pair<std::string, std::string>, std::uint32_t> known_;  // keys
+  std::vector<Expressions> expressions_;
+  std::map<std::string, std::uint32_t> known_;  // literals
 };
 
 FirstStage::FirstStage() : id_(next_id.fetch_add(1)) {}
@@ -359,10 +381,10 @@ std::expected<std::unique_ptr<const FirstStage>, std::string> FirstStage::compil
     for (std::uint32_t i = 0; i < patterns.size(); ++i) stage->always_.push_back(i);
     return stage;
   }
-  auto by_texts = Builder(*stage, patterns, openings_before).take();
+  auto all = Builder(*stage, patterns, openings_before).take();
   stage->stats_.from_cache = true;
-  for (auto& [texts, expressions] : by_texts) {
-    const auto compiled = stage->compile_database(texts, expressions, cache);
+  for (Expressions& expressions : all) {
+    const auto compiled = stage->compile_database(expressions, cache);
     if (!compiled) return std::unexpected(compiled.error());
   }
   std::ranges::sort(stage->always_);
@@ -370,8 +392,7 @@ std::expected<std::unique_ptr<const FirstStage>, std::string> FirstStage::compil
   return stage;
 }
 
-std::expected<void, std::string> FirstStage::compile_database(std::uint16_t texts,
-                                                              Expressions& expressions,
+std::expected<void, std::string> FirstStage::compile_database(Expressions& expressions,
                                                               const std::filesystem::path& cache) {
   const DatabaseCache cached(cache, expressions.identity());
   std::vector<std::uint32_t> left_out;
@@ -394,15 +415,14 @@ std::expected<void, std::string> FirstStage::compile_database(std::uint16_t text
       return std::unexpected(fmt::format("Hyperscan cannot compile the patterns: {}", refusal.why));
     }
     if (expressions.simplify(static_cast<std::size_t>(refusal.pattern))) continue;
-    const std::uint32_t id = expressions.take_out(static_cast<std::size_t>(refusal.pattern));
-    CHECK(id < patterns_);  // words and runs of digits are never too large
-    left_out.push_back(id);
+    left_out.push_back(expressions.take_out(static_cast<std::size_t>(refusal.pattern)));
   }
   stats_.scanned -= std::min(stats_.scanned, left_out.size());
   always_.insert(always_.end(), left_out.begin(), left_out.end());
   if (database == nullptr) return {};
   if (fresh) cached.store(database, left_out);
-  databases_.push_back({.texts = texts, .database = database});
+  databases_.push_back(
+      {.texts = expressions.texts(), .sign = expressions.sign(), .database = database});
   std::size_t bytes = 0;
   CHECK(hs_database_size(database, &bytes) == HS_SUCCESS);
   stats_.database_bytes += bytes;
@@ -416,11 +436,13 @@ void FirstStage::prepare(Scratch& scratch) const {
     }
     scratch.owner_ = id_;
     scratch.ready_.assign(patterns_, false);
-    scratch.seen_.assign(patterns_ + opened_by_.size(), 0);
+    scratch.places_.assign(keys_.size(), {});
+    scratch.seen_.assign(patterns_, 0);
     scratch.tried_.assign(patterns_, 0);
     scratch.scan_ = 0;
   }
   if (++scratch.scan_ == 0) {  // after four billion the stamps mean nothing any more
+    std::ranges::fill(scratch.places_, Scratch::Places{});
     std::ranges::fill(scratch.seen_, 0);
     std::ranges::fill(scratch.tried_, 0);
     scratch.scan_ = 1;
@@ -437,33 +459,73 @@ void FirstStage::scan(std::string_view text, std::uint16_t kind, Scratch& scratc
     as_ascii = folded(text);
     text = as_ascii;
   }
-  scratch.hits_.clear();
-  Hits hits{.hits = scratch.hits_, .seen = scratch.seen_, .scan = scratch.scan_};
-  for (const Database& each : databases_) {
-    if ((each.texts & kind) == 0) continue;
-    CHECK(hs_scan(each.database, text.data(), static_cast<unsigned>(text.size()), 0,
-                  scratch.memory_, &on_match, &hits) == HS_SUCCESS);
-  }
+  TextSigns signs(text);
+  run_databases(text, signs, kind, scratch, candidates);
+  const auto try_pattern = [&](std::uint32_t pattern) {
+    if ((texts_of_[pattern] & kind) == 0 || scratch.tried_[pattern] == scratch.scan_) return;
+    scratch.tried_[pattern] = scratch.scan_;
+    const auto is_there = [&signs](Marks marks) { return signs.has_one_of(marks); };
+    if (!std::ranges::all_of(gated_[pattern].marks, is_there)) return;
+    const auto range = where(pattern, text.size(), scratch);
+    if (!range) return;
+    const std::string_view part = text.substr(range->begin, range->end - range->begin);
+    if (found_alone(pattern, part, scratch)) candidates.push_back(pattern);
+  };
+  find_keys(text, scratch);
   for (const std::uint32_t hit : scratch.hits_) {
-    if (hit < patterns_) {
-      candidates.push_back(hit);
-      continue;
-    }
-    for (const std::uint32_t pattern : opened_by_[hit - patterns_]) {
-      if ((texts_of_[pattern] & kind) == 0 || scratch.tried_[pattern] == scratch.scan_) continue;
-      scratch.tried_[pattern] = scratch.scan_;
-      if (is_open(pattern, scratch) && found_alone(pattern, text, scratch)) {
-        candidates.push_back(pattern);
-      }
-    }
+    const Key& key = keys_[hit];
+    candidates.insert(candidates.end(), key.is.begin(), key.is.end());
+    std::ranges::for_each(key.opens, try_pattern);
   }
 }
 
-bool FirstStage::is_open(std::uint32_t pattern, const Scratch& scratch) const {
-  return std::ranges::all_of(gated_[pattern].others, [&](const auto& keys) {
-    return std::ranges::any_of(
-        keys, [&](std::uint32_t key) { return scratch.seen_[patterns_ + key] == scratch.scan_; });
+void FirstStage::find_keys(std::string_view text, Scratch& scratch) const {
+  scratch.lower_.assign(text);
+  scratch.hits_.clear();
+  finder_.find(scratch.lower_, [&](std::uint32_t key, std::uint32_t begin) {
+    Scratch::Places& places = scratch.places_[key];
+    const std::uint32_t end = begin + key_bytes_[key];
+    if (places.scan == scratch.scan_) {
+      places.end = end;  // of one literal the places come in order
+      return;
+    }
+    places = {.scan = scratch.scan_, .begin = begin, .end = end};
+    scratch.hits_.push_back(key);
   });
+}
+
+void FirstStage::run_databases(std::string_view text, TextSigns& signs, std::uint16_t kind,
+                               Scratch& scratch, std::vector<std::uint32_t>& candidates) const {
+  Matches matches{.candidates = candidates, .seen = scratch.seen_, .scan = scratch.scan_};
+  for (const Database& each : databases_) {
+    if ((each.texts & kind) == 0 || !signs.has(each.sign)) continue;
+    CHECK(hs_scan(each.database, text.data(), static_cast<unsigned>(text.size()), 0,
+                  scratch.memory_, &on_match, &matches) == HS_SUCCESS);
+  }
+}
+
+std::optional<FirstStage::Range> FirstStage::where(std::uint32_t pattern, std::size_t bytes,
+                                                   const Scratch& scratch) const {
+  // What stands before and behind decides about a word's boundary: one character more.
+  constexpr std::size_t kAround = 4;
+  Range range{.begin = 0, .end = bytes};
+  const Gated& gated = gated_[pattern];
+  for (const std::vector<std::uint32_t>& group : gated.groups) {
+    Range hull{.begin = bytes, .end = 0};
+    for (const std::uint32_t key : group) {
+      const Scratch::Places& places = scratch.places_[key];
+      if (places.scan != scratch.scan_) continue;
+      hull.begin = std::min<std::size_t>(hull.begin, places.begin);
+      hull.end = std::max<std::size_t>(hull.end, places.end);
+    }
+    if (hull.end == 0) return std::nullopt;
+    if (gated.reach == 0) continue;
+    const std::size_t reach = gated.reach + kAround;
+    range.begin = std::max(range.begin, hull.begin - std::min(hull.begin, reach));
+    range.end = std::min(range.end, hull.end + reach);
+  }
+  if (range.begin >= range.end) return std::nullopt;  // too far from each other
+  return range;
 }
 
 bool FirstStage::found_alone(std::uint32_t pattern, std::string_view text, Scratch& scratch) const {
@@ -487,7 +549,9 @@ FirstStage::Scratch& FirstStage::Scratch::operator=(Scratch&& other) noexcept {
   std::swap(memory_, other.memory_);
   std::swap(owner_, other.owner_);
   ready_.swap(other.ready_);
+  std::swap(lower_, other.lower_);
   hits_.swap(other.hits_);
+  places_.swap(other.places_);
   seen_.swap(other.seen_);
   tried_.swap(other.tried_);
   std::swap(scan_, other.scan_);

@@ -1,13 +1,13 @@
-// Which of many patterns may match: one pass of Hyperscan over an event's text.
+// Which of many patterns may match a text.
 //
 // "Hyperscan" here and below is the library behind <hs/hs.h>: Hyperscan on x86-64, Vectorscan
 // elsewhere.  Vectorscan up to 5.4.11 misses matches on x86-64 with AVX2 and AVX-512, so the
 // library is tried on a few texts before it is believed (`trusted`).
 //
-// The pass looks for words and runs of digits (gate.h) for the patterns that have them, and for the
-// others themselves.  A pattern whose words are all there is then looked for alone.  What comes out
-// only saves work: RE2 decides.  What must hold, and is fuzzed, is that nothing RE2 matches is
-// missing.
+// Of most patterns the words are looked for (gate.h, literal_finder.h); the others Hyperscan looks
+// for together, in texts that have what they need (sign.h).  A pattern whose words are all there is then looked for alone, by Hyperscan
+// as well, where its words are near enough.  What comes out only saves work: RE2 decides.  What
+// must hold, and is fuzzed, is that nothing RE2 matches is missing.
 #pragma once
 
 #include <atomic>
@@ -16,10 +16,14 @@
 #include <expected>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "detectors/matcher/literal_finder.h"
+#include "detectors/matcher/sign.h"
 
 struct hs_database;
 struct hs_scratch;
@@ -60,11 +64,20 @@ class FirstStage {
 
    private:
     friend class FirstStage;
+    // Where a key is in the text.
+    struct Places {
+      std::uint32_t scan = 0;   // the number of the scan that saw it last
+      std::uint32_t begin = 0;  // of the first
+      std::uint32_t end = 0;    // of the last
+    };
+
     hs_scratch* memory_ = nullptr;
     std::uint64_t owner_ = 0;           // the first stage it was made for
     std::vector<bool> ready_;           // by pattern: large enough for its own database
-    std::vector<std::uint32_t> hits_;   // of the first pass
-    std::vector<std::uint32_t> seen_;   // by hit: the number of the scan that saw it last
+    LowerText lower_;
+    std::vector<std::uint32_t> hits_;   // keys
+    std::vector<Places> places_;        // by key
+    std::vector<std::uint32_t> seen_;   // by pattern: the number of the scan that saw it last
     std::vector<std::uint32_t> tried_;  // by pattern: ... that looked at its gate last
     std::uint32_t scan_ = 0;
   };
@@ -112,24 +125,40 @@ class FirstStage {
     mutable std::atomic<hs_database*> database_{nullptr};
     mutable std::atomic<std::uint32_t> openings_{0};
   };
-  // Keys are the words and expressions of gates.
   struct Gated {
     std::unique_ptr<const Single> single;  // null: it has no gate
-    // Besides the group whose keys open it, one key of each of these must have been seen.
-    std::vector<std::vector<std::uint32_t>> others;
+    // One key of each of these must be there.
+    std::vector<std::vector<std::uint32_t>> groups;
+    std::vector<Marks> marks;  // one of each of these as well
+    std::uint32_t reach = 0;   // a match has at most so many bytes; 0: no bound
   };
-  // What is run over every text of some kinds.
+  // A literal that is looked for.
+  struct Key {
+    std::vector<std::uint32_t> is;     // the patterns that are this literal
+    std::vector<std::uint32_t> opens;  // those whose rarest group it is in
+  };
+  struct Range {
+    std::size_t begin = 0;
+    std::size_t end = 0;
+  };
+  // What is run over every text of some kinds that has the sign.
   struct Database {
     std::uint16_t texts = 0;
+    Sign sign;
     hs_database* database = nullptr;
   };
   class Builder;
 
   FirstStage();
-  std::expected<void, std::string> compile_database(std::uint16_t texts, Expressions& expressions,
+  std::expected<void, std::string> compile_database(Expressions& expressions,
                                                     const std::filesystem::path& cache);
   void prepare(Scratch& scratch) const;
-  bool is_open(std::uint32_t pattern, const Scratch& scratch) const;
+  void find_keys(std::string_view text, Scratch& scratch) const;
+  void run_databases(std::string_view text, TextSigns& signs, std::uint16_t kind,
+                     Scratch& scratch, std::vector<std::uint32_t>& candidates) const;
+  // Where in a text of so many bytes the pattern can be; nothing: nowhere.
+  std::optional<Range> where(std::uint32_t pattern, std::size_t bytes,
+                             const Scratch& scratch) const;
   bool found_alone(std::uint32_t pattern, std::string_view text, Scratch& scratch) const;
 
   std::uint64_t id_;  // unique in the process
@@ -137,8 +166,10 @@ class FirstStage {
   std::size_t patterns_ = 0;
   std::vector<std::uint16_t> texts_of_;  // by pattern
   std::vector<std::uint32_t> always_;
-  std::vector<Gated> gated_;                           // by pattern
-  std::vector<std::vector<std::uint32_t>> opened_by_;  // patterns, by key: a hit less `patterns_`
+  std::vector<Gated> gated_;  // by pattern
+  LiteralFinder finder_;
+  std::vector<Key> keys_;  // by literal of the finder
+  std::vector<std::uint32_t> key_bytes_;
   Stats stats_;
 };
 

@@ -1,7 +1,5 @@
 #include "detectors/matcher/gate.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <iterator>
@@ -9,7 +7,9 @@
 #include <string_view>
 #include <utility>
 
+#include "detectors/matcher/literal_finder.h"
 #include "detectors/matcher/rune_set.h"
+#include "detectors/matcher/sign.h"
 
 namespace tocsin::matcher {
 namespace {
@@ -21,10 +21,6 @@ constexpr std::size_t kExactMax = 64;   // strings in a product
 constexpr std::size_t kClassMax = 4;    // characters of a class that is still spelt out
 constexpr std::size_t kGroupsMax = 16;  // kept of a sequence
 
-// Dates have eight digits.
-constexpr std::size_t kDigitsMin = 9;
-constexpr std::size_t kDigitsMany = 11;
-
 // How often a literal is in a text of a kilobyte, roughly: what a hit costs is spent so often.
 constexpr double kCommonWord = 0.3;
 constexpr double kRareEnough = 0.02;  // no further group is asked for
@@ -32,7 +28,7 @@ constexpr double kWorthAsking = 0.6;  // together more common than that: no gate
 constexpr double kGroupWorth = 0.7;   // a group more common than that says nothing
 constexpr std::size_t kGroupsAsked = 3;
 // By length, of what is not a common word; and the factor where it is no word at all.
-constexpr std::array<double, 8> kByLength = {1, 0.9, 0.7, 0.03, 0.005, 0.001, 0.0005, 0.0003};
+constexpr std::array<double, 8> kByLength = {1, 1, 1, 0.03, 0.005, 0.001, 0.0005, 0.0003};
 constexpr double kLongWord = 0.0001;
 constexpr double kNotAWord = 0.25;
 // What agents, their tools and English say all the time, and what hides in other words.
@@ -270,138 +266,6 @@ Part part_of(const Node& node) {
   }
 }
 
-// ------------------------------------------------------------------------------ digits
-
-const ByteSet kDigits = [] {
-  ByteSet set;
-  for (unsigned digit = '0'; digit <= '9'; ++digit) set.set(digit);
-  return set;
-}();
-
-// Counts the digits that follow each other in a sequence of nodes.
-class DigitCounter {
- public:
-  void add(const Node& node) {
-    switch (node.op) {
-      case Op::kRunes:
-        if (is_digit(node)) {
-          count(1);
-        } else if (const auto set = separator(node)) {
-          separate(*set);
-        } else {
-          cut();
-        }
-        return;
-      case Op::kConcat:
-        for (const Node& sub : node.subs) add(sub);
-        return;
-      case Op::kAlternate: add_alternatives(node); return;
-      case Op::kRepeat: add_repeat(node); return;
-      case Op::kBytes: cut(); return;
-      default: return;  // assertions have no width
-    }
-  }
-
-  DigitRun take() {
-    cut();
-    return best_;
-  }
-
- private:
-  static bool is_digit(const Node& node) {
-    return node.op == Op::kRunes && !node.runes.empty() && !node.runes.has_non_ascii() &&
-           (node.runes.ascii() & ~kDigits).none();
-  }
-  static std::optional<ByteSet> separator(const Node& node) {
-    if (node.op != Op::kRunes || node.runes.has_non_ascii()) return std::nullopt;
-    const ByteSet set = node.runes.ascii();
-    if (set.none() || set.count() > kClassMax || (set & kDigits).any()) return std::nullopt;
-    return set;
-  }
-
-  void count(std::size_t digits) {
-    run_.digits += digits;
-    separated_ = false;
-  }
-  void separate(const ByteSet& set) {
-    if (run_.digits == 0) return;
-    if (separated_) {
-      cut();
-      return;
-    }
-    run_.separators |= set;
-    separated_ = true;
-  }
-  void cut() {
-    if (run_.digits > best_.digits) best_ = run_;
-    run_ = {};
-    separated_ = false;
-    cut_ = true;
-  }
-
-  void add_repeat(const Node& node) {
-    const Node& sub = node.subs[0];
-    if (node.min == 0) {
-      const auto set = node.max == 1 ? separator(sub) : std::nullopt;
-      set ? separate(*set) : cut();
-      return;
-    }
-    if (is_digit(sub)) {
-      count(node.min);
-      return;
-    }
-    // (?:[0-9][ -]?){11,18}
-    const bool grouped = sub.op == Op::kConcat && sub.subs.size() == 2 && is_digit(sub.subs[0]) &&
-                         sub.subs[1].op == Op::kRepeat && sub.subs[1].max == 1;
-    const auto set = grouped ? separator(sub.subs[1].subs[0]) : std::nullopt;
-    if (!set) {
-      // Of a longer group the last round stands before what follows.
-      cut();
-      add(sub);
-      return;
-    }
-    count(node.min);
-    separate(*set);
-  }
-
-  void add_alternatives(const Node& node) {
-    std::optional<std::size_t> least;
-    for (const Node& branch : node.subs) {
-      DigitCounter counter;
-      counter.add(branch);
-      if (counter.run_.separators.any() || counter.cut_) {
-        cut();
-        return;
-      }
-      least = std::min(least.value_or(counter.run_.digits), counter.run_.digits);
-    }
-    if (least.value_or(0) > 0) {
-      count(*least);
-    } else {
-      cut();
-    }
-  }
-
-  DigitRun run_;
-  DigitRun best_;
-  bool separated_ = false;  // a separator stands behind the last digit
-  bool cut_ = false;        // something else than digits and separators stood there
-};
-
-std::string digits_expression(const DigitRun& run) {
-  if (run.digits < kDigitsMin) return {};
-  const auto within = [&run](std::string_view separators) {
-    ByteSet set;
-    for (const char c : separators) set.set(static_cast<unsigned char>(c));
-    return (run.separators & ~set).none();
-  };
-  // Few kinds, so that patterns share them.
-  const std::size_t digits = run.digits >= kDigitsMany ? kDigitsMany : kDigitsMin;
-  if (within(" -")) return fmt::format("[0-9](?:[ -]?[0-9]){{{}}}", digits - 1);
-  if (within(" ,-./")) return fmt::format("[0-9](?:[ ,-/]?[0-9]){{{}}}", digits - 1);
-  return {};
-}
-
 // ------------------------------------------------------------------------------ rarity
 
 double frequency(std::string_view literal) {
@@ -411,8 +275,8 @@ double frequency(std::string_view literal) {
   std::string_view word = literal;
   while (word.starts_with(' ')) word.remove_prefix(1);
   while (word.ends_with(' ')) word.remove_suffix(1);
+  if (literal.size() < LiteralFinder::kLiteralMin) return 1;
   if (std::ranges::binary_search(kCommonWords, word)) return kCommonWord;
-  if (literal.size() < 2) return 1;
   const double words = literal.size() < kByLength.size() ? kByLength[literal.size()] : kLongWord;
   return std::ranges::all_of(literal, letter) ? words : words * kNotAWord;
 }
@@ -435,24 +299,36 @@ std::size_t required_literal_bytes(const Node& node) {
   return best;
 }
 
-bool requires_beyond_ascii(const Node& node) {
+std::optional<std::size_t> longest_match(const Node& node) {
+  std::size_t bytes = 0;
   switch (node.op) {
-    case Op::kRunes: {
-      RuneSet runes = node.runes;
-      runes.read_letters_as_ascii();
-      return !runes.empty() && runes.ascii().none();
+    case Op::kRunes:
+      bytes = node.runes.empty() ? 0 : to_utf8(node.runes.ranges().back().hi).size();
+      break;
+    case Op::kBytes: bytes = 1; break;
+    case Op::kConcat:
+      for (const Node& sub : node.subs) {
+        const auto more = longest_match(sub);
+        if (!more) return std::nullopt;
+        bytes += *more;
+      }
+      break;
+    case Op::kAlternate:
+      for (const Node& sub : node.subs) {
+        const auto branch = longest_match(sub);
+        if (!branch) return std::nullopt;
+        bytes = std::max(bytes, *branch);
+      }
+      break;
+    case Op::kRepeat: {
+      const auto once = longest_match(node.subs[0]);
+      if (!once || (node.max == Node::kUnbounded && *once > 0)) return std::nullopt;
+      bytes = *once * node.max;
+      break;
     }
-    case Op::kConcat: return std::ranges::any_of(node.subs, requires_beyond_ascii);
-    case Op::kAlternate: return std::ranges::all_of(node.subs, requires_beyond_ascii);
-    case Op::kRepeat: return node.min > 0 && requires_beyond_ascii(node.subs[0]);
-    default: return false;
+    default: break;  // assertions have no width
   }
-}
-
-DigitRun required_digits(const Node& node) {
-  DigitCounter counter;
-  counter.add(node);
-  return counter.take();
+  return bytes <= kMatchBytesMax ? std::optional(bytes) : std::nullopt;
 }
 
 Gate gate_of(const Node& node) {
@@ -469,11 +345,11 @@ Gate gate_of(const Node& node) {
     together *= common;
     gate.groups.push_back(std::move(group));
   }
-  if (together <= kWorthAsking) return gate;
-  gate = {};
-  gate.expression = digits_expression(required_digits(node));
-  if (gate.expression.empty() && requires_beyond_ascii(node)) gate.expression = "[\\x80-\\xff]";
-  return gate;
+  if (together <= kWorthAsking) {
+    gate.marks = required_marks(node);
+    return gate;
+  }
+  return {};
 }
 
 }  // namespace tocsin::matcher

@@ -1,14 +1,16 @@
-// What cheaply rules a pattern out: words that every match holds, or a run of digits.
+// What cheaply rules a pattern out: words that every match holds.
 //
 // Looking for a thousand words costs less than running one automaton over every byte, and a pattern
 // of prose ("ignore ... previous ... instructions") is in no text that lacks one of its words.
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "detectors/matcher/regex_node.h"
+#include "detectors/matcher/sign.h"
 
 namespace tocsin::matcher {
 
@@ -26,23 +28,15 @@ std::vector<LiteralGroup> required_literals(const Node& node);
 // counts, and of groups the best.  0: there is none.
 std::size_t required_literal_bytes(const Node& node);
 
-// Whether a character beyond ASCII is in every match.
-bool requires_beyond_ascii(const Node& node);
-
-// So many digits follow each other in any match, with at most one of `separators` between two.
-struct DigitRun {
-  std::size_t digits = 0;
-  ByteSet separators;
-};
-DigitRun required_digits(const Node& node);
+// The most bytes that a match has; nothing: no bound, or one beyond `kMatchBytesMax`.
+inline constexpr std::size_t kMatchBytesMax = 16'384;
+std::optional<std::size_t> longest_match(const Node& node);
 
 // What is asked of a text before the pattern itself is looked for in it: one literal of each group,
-// or an expression.  Neither: the pattern cannot be ruled out cheaply.
+// and one mark of each set.  No group: the pattern has no words that are rare enough.
 struct Gate {
-  std::vector<LiteralGroup> groups;
-  std::string expression;  // Hyperscan's, of bytes; case counts
-
-  [[nodiscard]] bool open() const { return groups.empty() && expression.empty(); }
+  std::vector<LiteralGroup> groups;  // the rarest first
+  std::vector<Marks> marks;
 };
 Gate gate_of(const Node& node);
 

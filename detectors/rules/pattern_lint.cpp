@@ -12,6 +12,7 @@
 
 #include "daemon/text.h"
 #include "detectors/matcher/gate.h"
+#include "detectors/matcher/sign.h"
 #include "detectors/rules/pattern_syntax.h"
 
 namespace tocsin {

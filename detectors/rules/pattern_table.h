@@ -70,6 +70,7 @@ class PatternTable {
   [[nodiscard]] std::string_view text(PatternId id) const { return entries_[id].text(); }
   [[nodiscard]] Kind kind(PatternId id) const { return entries_[id].kind; }
   [[nodiscard]] bool scanned(PatternId id) const { return entries_[id].scanned; }
+  void leave_out_of_scan(PatternId id) { entries_[id].scanned = false; }
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
   // Gives back what loading compiled: of thousands of patterns few are used.
   void release_compiled();

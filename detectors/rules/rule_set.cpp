@@ -17,13 +17,20 @@ static_assert(kEventTypeCount <= 16);
 }  // namespace
 
 std::expected<std::unique_ptr<const RuleSet>, std::string> RuleSet::compile(
-    std::vector<Rule> rules, std::unique_ptr<const PatternTable> patterns,
+    std::vector<Rule> rules, std::unique_ptr<PatternTable> patterns,
     const std::filesystem::path& cache) {
   std::unique_ptr<RuleSet> set(new RuleSet);
   set->rules_ = std::move(rules);
-  set->patterns_ = std::move(patterns);
-  set->triggered_by_.resize(set->patterns_->size());
+  set->triggered_by_.resize(patterns->size());
   for (std::uint32_t i = 0; i < set->rules_.size(); ++i) set->index_rule(i);
+  // What starts no rule is only asked for where another pattern has started one: RE2 can do that.
+  // Literals cost next to nothing.
+  for (PatternId id = 0; id < patterns->size(); ++id) {
+    if (set->triggered_by_[id].empty() && patterns->kind(id) == PatternTable::Kind::kRegex) {
+      patterns->leave_out_of_scan(id);
+    }
+  }
+  set->patterns_ = std::move(patterns);
 
   std::vector<std::uint16_t> wanted_in(set->patterns_->size());  // event types
   for (std::size_t i = 0; i < set->rules_.size(); ++i) {

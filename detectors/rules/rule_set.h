@@ -47,7 +47,7 @@ class RuleSet {
 
   // `cache`: where compiled databases are kept between starts; empty: nowhere.
   static std::expected<std::unique_ptr<const RuleSet>, std::string> compile(
-      std::vector<Rule> rules, std::unique_ptr<const PatternTable> patterns,
+      std::vector<Rule> rules, std::unique_ptr<PatternTable> patterns,
       const std::filesystem::path& cache = {});
 
   [[nodiscard]] const std::vector<Rule>& rules() const { return rules_; }
