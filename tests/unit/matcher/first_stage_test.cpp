@@ -235,14 +235,37 @@ TEST_CASE("a pattern that Hyperscan refuses is a candidate in every event, and t
   CHECK(candidates(*stage, "good") == std::vector<std::uint32_t>{1});
 }
 
+TEST_CASE("a pattern is looked for where its words are near enough to each other") {
+  const auto stage = compile({"evil.{0,20}wicked", "\\bevil[a-z]{2}\\b"});
+  const std::string far(500, '.');
+  const std::vector<std::uint32_t> first = {0};
+  const std::vector<std::uint32_t> second = {1};
+  for (int i = 0; i < 3; ++i) {  // compiled when it is opened for the second time
+    CHECK(candidates(*stage, "evil" + far + "wicked").empty());
+    CHECK(candidates(*stage, far + "evil or wicked" + far) == first);
+    CHECK(candidates(*stage, "wicked" + far + "evil and wicked") == first);
+    CHECK(candidates(*stage, far + "evilly") == second);
+    CHECK(candidates(*stage, far + " evilly" + far) == second);
+    CHECK(candidates(*stage, "xevilly evily").empty());
+  }
+}
+
+TEST_CASE("a pattern is looked for where its marks are") {
+  const auto stage = compile({"evil\\s?\\(", "[ei]v\\s?=\\s?\""});
+  CHECK(candidates(*stage, "evil").empty());
+  CHECK(candidates(*stage, "ev = 1").empty());
+  CHECK(candidates(*stage, "evil (") == std::vector<std::uint32_t>{0});
+  CHECK(candidates(*stage, "ev = \"") == std::vector<std::uint32_t>{1});
+}
+
 TEST_CASE("a compiled database comes back from the cache, and a damaged one is made again") {
   const testing::TempDir dir;
-  const std::vector<std::string> patterns = {"evil", "w[i1]cked"};
+  const std::vector<std::string> patterns = {"[ei]v[il]l?", "w[i1]c?"};  // no words
   CHECK_FALSE(compile(patterns, dir.path())->stats().from_cache);
   const auto again = compile(patterns, dir.path());
   CHECK(again->stats().from_cache);
   CHECK(candidates(*again, "w1cked") == std::vector<std::uint32_t>{1});
-  CHECK_FALSE(compile({"evil", "other"}, dir.path())->stats().from_cache);
+  CHECK_FALSE(compile({"[ei]v[il]l?", "o.h"}, dir.path())->stats().from_cache);
 
   for (const auto& entry : std::filesystem::directory_iterator(dir.path())) {
     std::ifstream in(entry.path(), std::ios::binary);

@@ -106,7 +106,7 @@ TEST_CASE("the rarest words are asked for, and common ones not at all") {
   CHECK(gate("(?i)the\\s+unshackled\\s+one").groups == Groups{{"unshackled"}});
   CHECK(gate("(?i)your\\s+\\w+\\s+prompt").groups == Groups{{"prompt"}, {"your"}});
   CHECK(gate("\\w+=\\w+").groups.empty());
-  CHECK(gate("the\\s\\w+").groups.empty());
+  CHECK(gate("(?i)evil\\s?[(\\[]").marks.size() == 1);
 }
 
 }  // namespace
