@@ -8,6 +8,9 @@
 #include <stdexcept>
 #include <string_view>
 
+#include "daemon/config.h"
+#include "daemon/policy.h"
+
 namespace tocsin::bench {
 namespace {
 
@@ -27,6 +30,7 @@ constexpr auto kWords = std::to_array<std::string_view>(
      "everyone", "who",      "attended",  "workshop", "error",   "log",      "shows",
      "timeout",  "while",    "reading",   "response", "service"});
 constexpr std::size_t kProseBytes = 620;
+constexpr std::size_t kMatchingOneIn = 20;
 
 class Writer {
  public:
@@ -141,6 +145,14 @@ std::vector<std::string> matching_events(std::size_t count) {
   return events;
 }
 
+std::vector<std::string> mixed_events(std::vector<std::string> ordinary) {
+  auto matching = matching_events(ordinary.size() / kMatchingOneIn);
+  for (std::size_t i = 0; i < matching.size(); ++i) {
+    ordinary[i * kMatchingOneIn] = std::move(matching[i]);
+  }
+  return ordinary;
+}
+
 void write_invented_pack(const std::filesystem::path& file, std::size_t count) {
   std::ofstream out(file);
   out << (count == 0 ? "rules: []\n" : "rules:\n");
@@ -166,6 +178,17 @@ void write_invented_pack(const std::filesystem::path& file, std::size_t count) {
   }
   out.close();
   if (!out) throw std::runtime_error("cannot write " + file.string());
+}
+
+std::vector<std::filesystem::path> packs_of(const std::filesystem::path& folder,
+                                            std::size_t count) {
+  Diagnostics diagnostics;
+  const auto shipped = Policy::load({.packs = {shipped_rules() / "packs"}}, diagnostics);
+  if (shipped == nullptr) throw std::runtime_error("the shipped rules do not load");
+  const std::size_t own = shipped->rules().rules().size();
+  const std::filesystem::path pack = folder / fmt::format("invented-{}.yaml", count);
+  write_invented_pack(pack, count > own ? count - own : 0);
+  return {shipped_rules() / "packs", pack};
 }
 
 }  // namespace tocsin::bench
