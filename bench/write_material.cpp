@@ -2,6 +2,7 @@
 
 #include <re2/re2.h>
 
+#include <algorithm>
 #include <fstream>
 #include <iostream>
 #include <map>
@@ -30,13 +31,25 @@ void write_lines(const fs::path& file, const std::vector<std::string>& lines) {
   if (!out) throw std::runtime_error("cannot write " + file.string());
 }
 
+// The patterns that stand for a URL to be looked at: `://` and the like, in half of all calls.
+void collect_url_marks(const Condition& condition, std::set<PatternId>& marks) {
+  for (const FieldTest& test : condition.tests) {
+    marks.insert(test.url_marks.begin(), test.url_marks.end());
+  }
+  for (const Condition& each : condition.all) collect_url_marks(each, marks);
+  for (const Condition& each : condition.any) collect_url_marks(each, marks);
+}
+
 // The patterns that can start a rule.  A rule's words are one pattern, as a person would write it.
 std::vector<std::string> patterns_of(const Rule& rule, const PatternTable& table) {
   std::vector<std::string> patterns;
   std::string words;
+  std::set<PatternId> marks;
+  collect_url_marks(rule.where, marks);
   const auto triggers = rule.where.triggers();
-  if (!triggers) {
-    std::cerr << rule.info.id << ": left out, it asks for no pattern\n";
+  const auto is_mark = [&](PatternId id) { return marks.contains(id); };
+  if (!triggers || std::ranges::any_of(*triggers, is_mark)) {
+    std::cerr << rule.info.id << ": left out, no pattern tells where to look\n";
     return patterns;
   }
   for (const PatternId id : *triggers) {

@@ -9,8 +9,9 @@ namespace tocsin::bench {
 // Writes to `folder`:
 //   events.jsonl        `events` events, 5 % of them with findings
 //   invented-250.yaml   what the shipped rules lack to 250
-//   patterns.jsonl      {"pattern": RE2, "on": [event types]}: each event in which one of these 250
-//                       rules finds something, undecoded, holds a match of one of them
+//   patterns.jsonl      {"pattern": RE2, "on": [event types]}: what these 250 rules start from; an
+//                       event without a match of one is, undecoded, no finding.  Rules about URLs
+//                       and lengths start from no pattern: they are named on standard error
 void write_material(const std::filesystem::path& folder, std::size_t events);
 
 }  // namespace tocsin::bench
