@@ -21,6 +21,7 @@
 #include "bench/pipeline_run.h"
 #include "bench/scale.h"
 #include "bench/timing.h"
+#include "bench/write_material.h"
 #include "daemon/config.h"
 #include "daemon/pipeline.h"
 #include "daemon/source/demo_script.h"
@@ -177,12 +178,23 @@ int main(int argc, char** argv) {
   app.add_option("--events", options.events, "Recorded events to measure on, gzip or not");
   app.add_option("--seconds", options.seconds, "Length of a round")->capture_default_str();
   app.add_option("--rounds", options.rounds, "Rounds; the best counts")->capture_default_str();
+  std::string material;
+  app.add_option(
+      "--write-material", material,
+      "Measure nothing: write events.jsonl, patterns.jsonl and a pack to this folder, for "
+      "bench/peers");
+  std::size_t material_events = 30'000;
+  app.add_option("--material-events", material_events, "How many events")->capture_default_str();
   std::string resident;
   app.add_option("--resident", resident)->group("");  // for its own use
   CLI11_PARSE(app, argc, argv);
   try {
     if (!resident.empty()) {
       tocsin::bench::report_resident(resident);
+      return 0;
+    }
+    if (!material.empty()) {
+      tocsin::bench::write_material(material, material_events);
       return 0;
     }
     return tocsin::run(options);

@@ -12,11 +12,15 @@ namespace tocsin::bench {
 // in JSON, and answers, about a kilobyte each.  Nothing in it is a finding of a shipped rule.
 std::vector<std::string> ordinary_events(std::size_t count);
 
-// Events that shipped rules find something in.
-std::vector<std::string> matching_events(std::size_t count);
+// The same with every twentieth replaced by one that shipped rules find something in: 5 %.
+std::vector<std::string> mixed_events(std::vector<std::string> ordinary);
 
 // A pack of `count` rules nobody ships, written to `file`: half of them look for tokens with a
 // prefix, half for phrases with gaps.
 void write_invented_pack(const std::filesystem::path& file, std::size_t count);
+
+// Packs with `count` rules in all: the shipped ones, and invented ones in a pack that is written to
+// `folder`.
+std::vector<std::filesystem::path> packs_of(const std::filesystem::path& folder, std::size_t count);
 
 }  // namespace tocsin::bench

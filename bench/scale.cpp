@@ -31,20 +31,12 @@ namespace fs = std::filesystem;
 constexpr std::size_t kEvents = 3000;
 constexpr std::size_t kFew = 250;
 constexpr std::size_t kMany = 2500;
-constexpr std::size_t kOneIn = 20;  // matching: 5 %
 
 // Shipped rules and invented ones, `count` in all, and their cache.
 class Rules {
  public:
-  Rules(const fs::path& folder, std::size_t count) : cache_(folder / "cache") {
-    const fs::path pack = folder / fmt::format("invented-{}.yaml", count);
-    Diagnostics diagnostics;
-    const auto shipped = Policy::load({.packs = {shipped_rules() / "packs"}}, diagnostics);
-    if (shipped == nullptr) throw std::runtime_error("the shipped rules do not load");
-    const std::size_t own = shipped->rules().rules().size();
-    write_invented_pack(pack, count > own ? count - own : 0);
-    packs_ = {shipped_rules() / "packs", pack};
-  }
+  Rules(const fs::path& folder, std::size_t count)
+      : cache_(folder / "cache"), packs_(packs_of(folder, count)) {}
 
   [[nodiscard]] std::shared_ptr<const Policy> load() const {
     Diagnostics diagnostics;
@@ -192,13 +184,6 @@ double resident_bytes(const fs::path& folder) {
   return bytes;
 }
 
-std::vector<std::string> mixed(const std::vector<std::string>& ordinary) {
-  std::vector<std::string> events = ordinary;
-  const auto matching = matching_events(events.size() / kOneIn);
-  for (std::size_t i = 0; i < matching.size(); ++i) events[i * kOneIn] = matching[i];
-  return events;
-}
-
 }  // namespace
 
 void report_resident(const std::string& folder) {
@@ -236,7 +221,7 @@ void measure_scale(const Timing& timing,
   const double plain = pipeline_ns(timing, policy, ordinary, &found);
   if (!found.empty()) throw std::runtime_error("ordinary events have findings: " + found);
   add("pipeline_events_per_second_250", 1e9 / plain, "events/s");
-  const double with_findings = pipeline_ns(timing, policy, mixed(ordinary), &found);
+  const double with_findings = pipeline_ns(timing, policy, mixed_events(ordinary), &found);
   if (found.empty()) throw std::runtime_error("matching events have no findings");
   add("pipeline_ratio_5pct_matching", plain / with_findings, "ratio");
   add("pipeline_ratio_2500_to_250", plain / pipeline_ns(timing, many.load(), ordinary), "ratio");
