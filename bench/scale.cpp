@@ -134,6 +134,7 @@ Matching matching_ns(const Timing& timing, const Policy& policy,
                      const std::vector<std::string>& events) {
   std::vector<std::string> texts;
   std::vector<std::uint16_t> kinds;
+  std::vector<std::size_t> separators;
   NativeDecoder decoder;
   EventValues values;
   for (const std::string& event : events) {
@@ -141,6 +142,7 @@ Matching matching_ns(const Timing& timing, const Policy& policy,
     if (!decoded) throw std::runtime_error("an invented event is none");
     values.lay_out(**decoded);
     texts.emplace_back(values.joined());
+    separators.push_back(values.separators());
     kinds.push_back(static_cast<std::uint16_t>(1U << static_cast<unsigned>((*decoded)->type)));
   }
   const matcher::FirstStage& stage = policy.rules().first_stage();
@@ -150,7 +152,7 @@ Matching matching_ns(const Timing& timing, const Policy& policy,
   out.ours_ns = best_ns(timing, texts.size(), [&] {
     for (std::size_t i = 0; i < texts.size(); ++i) {
       candidates.clear();
-      stage.scan(texts[i], kinds[i], scratch, candidates);
+      stage.scan(texts[i], separators[i], kinds[i], scratch, candidates);
     }
   });
   Alone alone(policy.rules().patterns());

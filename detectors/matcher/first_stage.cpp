@@ -449,8 +449,8 @@ void FirstStage::prepare(Scratch& scratch) const {
   }
 }
 
-void FirstStage::scan(std::string_view text, std::uint16_t kind, Scratch& scratch,
-                      std::vector<std::uint32_t>& candidates) const {
+void FirstStage::scan(std::string_view text, std::size_t separators, std::uint16_t kind,
+                      Scratch& scratch, std::vector<std::uint32_t>& candidates) const {
   candidates.insert(candidates.end(), always_.begin(), always_.end());
   if (text.empty()) return;
   prepare(scratch);
@@ -459,7 +459,7 @@ void FirstStage::scan(std::string_view text, std::uint16_t kind, Scratch& scratc
     as_ascii = folded(text);
     text = as_ascii;
   }
-  TextSigns signs(text);
+  TextSigns signs(text, separators);
   run_databases(text, signs, kind, scratch, candidates);
   const auto try_pattern = [&](std::uint32_t pattern) {
     if ((texts_of_[pattern] & kind) == 0 || scratch.tried_[pattern] == scratch.scan_) return;

@@ -98,8 +98,9 @@ class FirstStage {
 
   // Appends the positions of all patterns wanted in texts of this kind (one bit) that RE2, or a
   // literal search, would find inside any one of the values in `text`; each once, and perhaps
-  // others.  Every value has a newline before and behind it; valid UTF-8, below 4 GiB.
-  void scan(std::string_view text, std::uint16_t kind, Scratch& scratch,
+  // others.  Every value has a line feed before and behind it, `separators` in all; valid UTF-8,
+  // below 4 GiB.
+  void scan(std::string_view text, std::size_t separators, std::uint16_t kind, Scratch& scratch,
             std::vector<std::uint32_t>& candidates) const;
 
   [[nodiscard]] const Stats& stats() const { return stats_; }

@@ -17,7 +17,9 @@ using Op = Node::Op;
 // Without those of prose, dates, names and paths: , . - _ / :
 constexpr std::string_view kMarks = "!\"#$%&'()*+;<=>?@[\\]^`{|}~";
 constexpr Marks kControl = Marks{1} << kMarks.size();
-constexpr Marks kBeyondAscii = Marks{1} << (kMarks.size() + 1);
+constexpr Marks kLineFeed = kControl << 1;
+constexpr Marks kReturn = kControl << 2;
+constexpr Marks kBeyondAscii = kControl << 3;
 constexpr std::size_t kRequiredMax = 4;
 
 constexpr std::array<Marks, 256> kMarksOf = [] {
@@ -26,8 +28,10 @@ constexpr std::array<Marks, 256> kMarksOf = [] {
     marks[static_cast<unsigned char>(kMarks[i])] = Marks{1} << i;
   }
   for (unsigned c = 0; c < ' '; ++c) {
-    if (c != '\t' && c != '\n' && c != '\r') marks[c] = kControl;
+    if (c != '\t') marks[c] = kControl;
   }
+  marks['\n'] = kLineFeed;
+  marks['\r'] = kReturn;
   for (unsigned c = 0x80; c < marks.size(); ++c) marks[c] = kBeyondAscii;
   return marks;
 }();
@@ -63,7 +67,7 @@ std::vector<Marks> marks_of_branches(std::span<const Node> branches) {
 // What patterns share, the rarest first: a text that lacks one of these lacks any part of it.
 constexpr auto kMarkKinds = std::to_array<Marks>({
     kBeyondAscii, kControl, marks_of("\\"), marks_of("!"), marks_of("$&;<>`|"), marks_of("\"'`"),
-    marks_of("()[]{}"), marks_of("="), marks_of("#%*+?@^~"), marks_of(kMarks) | kControl,
+    marks_of("()[]{}"), marks_of("="), kLineFeed | kReturn, marks_of("#%*+?@^~"), marks_of(kMarks) | kControl,
 });
 
 // ------------------------------------------------------------------------------ runs
@@ -301,8 +305,14 @@ Sign sign_of(const Node& node) {
   return {.marks = best < kMarkKinds.size() ? kMarkKinds[best] : 0, .run = 0};
 }
 
-TextSigns::TextSigns(std::string_view text) : text_(text) {
+TextSigns::TextSigns(std::string_view text, std::size_t separators) : text_(text) {
   for (const char c : text) marks_ |= kMarksOf[static_cast<unsigned char>(c)];
+  std::size_t feeds = 0;
+  for (std::size_t at = text.find('\n'); at != std::string_view::npos && feeds <= separators;
+       at = text.find('\n', at + 1)) {
+    ++feeds;
+  }
+  if (feeds <= separators) marks_ &= ~kLineFeed;
 }
 
 bool TextSigns::has_run(std::size_t run) {

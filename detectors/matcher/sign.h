@@ -15,8 +15,8 @@
 
 namespace tocsin::matcher {
 
-// A bit for each mark of ASCII that prose does without, one for control characters, one for all
-// beyond ASCII.
+// A bit for each mark of ASCII that prose does without, two for line breaks within a value, one for
+// other control characters, one for all beyond ASCII.
 using Marks = std::uint64_t;
 
 // One of each of these is in every match.
@@ -55,8 +55,9 @@ Sign sign_of(const Node& node);
 // What one text has.  Not thread-safe.
 class TextSigns {
  public:
-  // The text must outlive the questions.
-  explicit TextSigns(std::string_view text);
+  // So many line feeds separate the values that the text is made of.  The text must outlive the
+  // questions.
+  TextSigns(std::string_view text, std::size_t separators);
 
   bool has(const Sign& sign) {
     return (sign.marks == 0 || has_one_of(sign.marks)) && (sign.run == 0 || has_run(sign.run));

@@ -30,8 +30,10 @@ class EventValues {
   void lay_out(const Event& event);
 
   [[nodiscard]] const std::vector<Value>& values() const { return values_; }
-  // All of them, one after the other, each with a newline before and behind it.
+  // All of them, one after the other, each with a line feed before and behind it.
   [[nodiscard]] std::string_view joined() const { return joined_; }
+  // The line feeds between them, and the first and the last.
+  [[nodiscard]] std::size_t separators() const { return values_.size() + 1; }
   // Not everything could be decoded: a limit was reached.
   [[nodiscard]] bool exhausted() const { return decoder_.exhausted(); }
 

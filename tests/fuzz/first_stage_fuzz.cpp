@@ -45,7 +45,7 @@ void run(std::string_view pattern, std::string_view text) {
       continue;
     }
     std::vector<std::uint32_t> candidates;
-    (*stage)->scan("\nother\n" + padded + "\nharm\n", 1, scratch, candidates);
+    (*stage)->scan("\nother\n" + padded + "\nharm\n", 4, 1, scratch, candidates);
     bool found = false;
     for (const std::uint32_t candidate : candidates) found = found || candidate == 1;
     CHECK(found);

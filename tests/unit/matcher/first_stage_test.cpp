@@ -33,7 +33,7 @@ std::vector<std::uint32_t> candidates(const FirstStage& stage, std::string_view 
                                       std::uint16_t kind = 1) {
   FirstStage::Scratch scratch;
   std::vector<std::uint32_t> found;
-  stage.scan("\n" + std::string(text) + "\n", kind, scratch, found);
+  stage.scan("\n" + std::string(text) + "\n", 2, kind, scratch, found);
   std::ranges::sort(found);
   CHECK(std::ranges::adjacent_find(found) == found.end());  // each once
   return found;

@@ -75,7 +75,7 @@ TEST_CASE("no shipped pattern is missed, wherever it stands") {
       const std::string value = std::string(padding, 'x') + (padding == 0 ? "" : "\n") + example +
                                 "\n" + std::string(padding, ' ');
       candidates.clear();
-      (*stage)->scan("\n" + value + "\n", 1, scratch, candidates);
+      (*stage)->scan("\n" + value + "\n", 2, 1, scratch, candidates);
       std::ranges::sort(candidates);
       for (std::uint32_t i = 0; i < ids.size(); ++i) {
         if (std::ranges::binary_search(candidates, i)) continue;

@@ -25,7 +25,7 @@ std::size_t digits(std::string_view pattern) {
 }
 
 bool sign_in(std::string_view pattern, std::string_view text) {
-  return TextSigns(text).has(sign_of(tree_of(pattern)));
+  return TextSigns(std::string("\n").append(text) + "\n", 2).has(sign_of(tree_of(pattern)));
 }
 
 TEST_CASE("digits that follow each other") {
@@ -90,6 +90,8 @@ TEST_CASE("what a text must have for a pattern") {
       {"\\w{1,9}[\\x00-\\x08]", "a\x01", "a\tb\n"},
       {"\\w\\s?\\\\x\\s?\\(", "\\", "("},
       {"\\w(?:\\+{2}|#)", "c++", "c"},
+      {"\\w\\n\\s{0,3}\\w", "a\nb", "a b"},
+      {"\\w[\\r\\n]{1,2}\\w", "a\rb", "a b"},
   };
   for (const Row& row : rows) {
     INFO(row.pattern);
@@ -100,7 +102,7 @@ TEST_CASE("what a text must have for a pattern") {
 
 TEST_CASE("what says nothing is not asked for") {
   for (const std::string_view pattern :
-       {"\\w+", "a(?:\\(b\\))?", "a(?:\\(|b)", "[^x]", "\\d{8}", "a,b:c-d/e_f", "\\n\\s"}) {
+       {"\\w+", "a(?:\\(b\\))?", "a(?:\\(|b)", "[^x]", "\\d{8}", "a,b:c-d/e_f", "\\t\\s"}) {
     INFO(pattern);
     CHECK(sign_of(tree_of(pattern)) == Sign{});
   }
