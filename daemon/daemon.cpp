@@ -191,8 +191,10 @@ bool Daemon::start_workers() {
     });
   }
   started_ = true;
+  PolicySources sources = policy_sources(config_);
+  sources.proof_is_enough = true;
   reloader_ = std::make_unique<PolicyReloader>(
-      policy_sources(config_, true), policy_->files(), config_.rules.watch,
+      std::move(sources), policy_->files(), config_.rules.watch,
       PolicyReloader::Hooks{
           .on_loaded = [this](std::shared_ptr<const Policy> policy) { adopt(std::move(policy)); },
           .on_refused = [this](const Diagnostics& diagnostics) { refuse(diagnostics); }});

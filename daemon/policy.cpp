@@ -13,6 +13,7 @@
 #include <malloc.h>
 #endif
 
+#include "daemon/policy_proof.h"
 #include "daemon/redact.h"
 #include "detectors/rules/pack.h"
 
@@ -119,9 +120,9 @@ void Policy::load_detectors(const yaml::Node* options, Diagnostics& diagnostics)
 }
 
 void Policy::load_rules(const std::vector<yaml::Document>& packs, const PolicySources& sources,
-                        const std::function<void(const yaml::Source&)>& on_file,
+                        bool proven, const std::function<void(const yaml::Source&)>& on_file,
                         Diagnostics& diagnostics) {
-  auto patterns = std::make_unique<PatternTable>();
+  auto patterns = std::make_unique<PatternTable>(proven);
   std::vector<Rule> rules = read_packs(packs, *patterns, diagnostics, sources.failed_examples);
   imports_ = import_rules(
       sources.imports,
@@ -175,7 +176,11 @@ std::shared_ptr<const Policy> Policy::load(const PolicySources& sources, Diagnos
   for (const fs::path& file : policy_files(sources.packs, &diagnostics)) {
     if (auto document = load_file(file)) packs.push_back(std::move(*document));
   }
-  policy->load_rules(packs, sources, add_digest, diagnostics);
+  // Imported rules are compiled and tried by their importer, whatever was known before.
+  const PolicyProof proof(sources.imports.empty() ? sources.cache : fs::path(), digests);
+  const bool proven = sources.proof_is_enough && !diagnostics.has_errors() && proof.is_kept();
+  policy->load_rules(packs, sources, proven, add_digest, diagnostics);
+  if (!proven && sources.failed_examples == nullptr && !diagnostics.has_errors()) proof.keep();
   policy->load_detectors(sources.detector_options, diagnostics);
   policy->load_correlations(packs, diagnostics);
   packs.clear();

@@ -29,7 +29,10 @@ struct PolicySources {
   std::vector<std::filesystem::path> systems;
   std::vector<ImportSource> imports;
   std::filesystem::path cache;  // where compiled rules are kept between starts; empty: nowhere
-  bool owner_needed = true;     // every profile names its owner; only replay may do without
+  // What the cache says of patterns and examples is believed (policy_proof.h): for a start that
+  // somebody waits for.
+  bool proof_is_enough = false;
+  bool owner_needed = true;  // every profile names its owner; only replay may do without
   const yaml::Node* detector_options = nullptr;  // the `detectors:` map of the configuration
   // Where rules' examples that come out wrong go; null: each is an error, and nothing loads.
   std::vector<ExampleFailure>* failed_examples = nullptr;
@@ -76,8 +79,9 @@ class Policy {
 
  private:
   Policy() = default;
+  // `proven`: the packs are known to be right.
   void load_rules(const std::vector<yaml::Document>& packs, const PolicySources& sources,
-                  const std::function<void(const yaml::Source&)>& on_file,
+                  bool proven, const std::function<void(const yaml::Source&)>& on_file,
                   Diagnostics& diagnostics);
   void load_correlations(const std::vector<yaml::Document>& packs, Diagnostics& diagnostics);
   void load_detectors(const yaml::Node* options, Diagnostics& diagnostics);

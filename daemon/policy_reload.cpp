@@ -4,12 +4,11 @@
 
 namespace tocsin {
 
-PolicySources policy_sources(const Config& config, bool owner_needed) {
+PolicySources policy_sources(const Config& config) {
   return {.packs = config.rules.packs,
           .systems = config.rules.systems,
           .imports = config.rules.imports,
           .cache = config.rules.cache_dir,
-          .owner_needed = owner_needed,
           .detector_options = config.detectors};
 }
 

@@ -17,7 +17,7 @@
 namespace tocsin {
 
 // Where the policy of a configuration comes from.
-PolicySources policy_sources(const Config& config, bool owner_needed);
+PolicySources policy_sources(const Config& config);
 
 // Loads the policy anew when its files have changed and stayed the same for one interval, or when
 // asked.  A policy with a mistake is reported, counted and left; the one in force stays.

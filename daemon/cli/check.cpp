@@ -12,6 +12,7 @@
 
 #include "daemon/cli/cli.h"
 #include "daemon/cli/paths.h"
+#include "daemon/policy_reload.h"
 #include "daemon/text.h"
 
 namespace tocsin::cli {
@@ -83,7 +84,7 @@ int check(const Options& options) {
   } else if (options.config.empty() && !shipped_rules().empty()) {
     config.rules.systems = {shipped_rules() / "systems"};
   }
-  const auto policy = load_policy(config, true, diagnostics);
+  const auto policy = Policy::load(policy_sources(config), diagnostics);
   if (options.json) {
     std::cout << all_as_json(diagnostics, policy.get()) << '\n';
     return diagnostics.has_errors() ? kOperatorMistake : kDone;

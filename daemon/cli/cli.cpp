@@ -47,9 +47,4 @@ std::string summary(const ImportReport& import) {
   return said;
 }
 
-std::shared_ptr<const Policy> load_policy(const Config& config, bool owner_needed,
-                                          Diagnostics& diagnostics) {
-  return Policy::load(policy_sources(config, owner_needed), diagnostics);
-}
-
 }  // namespace tocsin::cli

@@ -43,8 +43,4 @@ int report(const Diagnostics& diagnostics);
 // "gitleaks.toml: 219 rules taken, 3 refused", and what came of their own tests.
 std::string summary(const ImportReport& import);
 
-// The policy of a configuration.
-std::shared_ptr<const Policy> load_policy(const Config& config, bool owner_needed,
-                                          Diagnostics& diagnostics);
-
 }  // namespace tocsin::cli

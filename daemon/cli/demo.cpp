@@ -16,6 +16,7 @@
 #include "daemon/cli/cli.h"
 #include "daemon/daemon.h"
 #include "daemon/log.h"
+#include "daemon/policy_reload.h"
 #include "daemon/source/demo_script.h"
 #include "daemon/source/embedded_broker.h"
 #include "daemon/text.h"
@@ -152,7 +153,9 @@ int demo(const Options& options) {
   for (const auto& [name, value] : overrides) names.push_back(name);
   Config config = load_config({}, true, environment, names, diagnostics);
   config.rules.systems = {shipped_rules() / "systems"};
-  const auto policy = load_policy(config, true, diagnostics);
+  PolicySources sources = policy_sources(config);
+  sources.proof_is_enough = true;
+  const auto policy = Policy::load(sources, diagnostics);
   if (const int status = report(diagnostics); status != kDone) return status;
 
   log::configure(config.log.format, config.log.level);

@@ -12,6 +12,7 @@
 #include "daemon/cli/cli.h"
 #include "daemon/cli/paths.h"
 #include "daemon/pipeline.h"
+#include "daemon/policy_reload.h"
 #include "daemon/source/file_source.h"
 #include "daemon/text.h"
 
@@ -149,7 +150,10 @@ int replay(const Options& options) {
   if (!options.systems.empty()) {
     config.rules.systems.assign(options.systems.begin(), options.systems.end());
   }
-  const auto policy = load_policy(config, false, diagnostics);
+  PolicySources sources = policy_sources(config);
+  sources.owner_needed = false;
+  sources.proof_is_enough = true;
+  const auto policy = Policy::load(sources, diagnostics);
   if (const int status = report(diagnostics); status != kDone) return status;
   for (const ImportReport& import : policy->imports()) std::cerr << summary(import) << '\n';
 

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/cli/paths.h"
+#include "daemon/policy_reload.h"
 #include "daemon/text.h"
 #include "detectors/rules/lint.h"
 
@@ -29,7 +30,9 @@ std::shared_ptr<const Policy> load(const Source& source) {
       load_config(source.config, false, process_environment(), environment_names(), diagnostics);
   choose_rules(sort_paths(source.paths), !source.config.empty(), config);
   config.rules.systems.clear();  // rules alone
-  auto policy = load_policy(config, false, diagnostics);
+  PolicySources sources = policy_sources(config);
+  sources.owner_needed = false;
+  auto policy = Policy::load(sources, diagnostics);
   return report(diagnostics) == kDone ? policy : nullptr;
 }
 

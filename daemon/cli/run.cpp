@@ -4,6 +4,7 @@
 #include "daemon/cli/cli.h"
 #include "daemon/daemon.h"
 #include "daemon/log.h"
+#include "daemon/policy_reload.h"
 
 namespace tocsin::cli {
 namespace {
@@ -13,7 +14,9 @@ int run(const std::string& path) {
   const Config config =
       load_config(path, true, process_environment(), environment_names(), diagnostics);
   // The policy too, so that one run shows every mistake.
-  const auto policy = load_policy(config, true, diagnostics);
+  PolicySources sources = policy_sources(config);
+  sources.proof_is_enough = true;
+  const auto policy = Policy::load(sources, diagnostics);
   if (const int status = report(diagnostics); status != kDone) return status;
   log::configure(config.log.format, config.log.level);
   Daemon::block_signals();

@@ -165,7 +165,8 @@ int test(const Options& options) {
   }
   choose_rules(paths, !options.config.empty(), config);
   Outcome outcome;
-  PolicySources sources = policy_sources(config, false);
+  PolicySources sources = policy_sources(config);
+  sources.owner_needed = false;
   sources.failed_examples = &outcome.failed_examples;
   const auto policy = Policy::load(sources, diagnostics);
   if (const int status = report(diagnostics); status != kDone) return status;

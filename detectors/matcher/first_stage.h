@@ -5,9 +5,10 @@
 // library is tried on a few texts before it is believed (`trusted`).
 //
 // Of most patterns the words are looked for (gate.h, literal_finder.h); the others Hyperscan looks
-// for together, in texts that have what they need (sign.h).  A pattern whose words are all there is then looked for alone, by Hyperscan
-// as well, where its words are near enough.  What comes out only saves work: RE2 decides.  What
-// must hold, and is fuzzed, is that nothing RE2 matches is missing.
+// for together, in texts that have what they need (sign.h).  A pattern whose words are all there is
+// then looked for alone, by Hyperscan as well, where its words are near enough.  What comes out
+// only saves work: RE2 decides.  What must hold, and is fuzzed, is that nothing RE2 matches is
+// missing.
 #pragma once
 
 #include <atomic>
@@ -72,8 +73,8 @@ class FirstStage {
     };
 
     hs_scratch* memory_ = nullptr;
-    std::uint64_t owner_ = 0;           // the first stage it was made for
-    std::vector<bool> ready_;           // by pattern: large enough for its own database
+    std::uint64_t owner_ = 0;  // the first stage it was made for
+    std::vector<bool> ready_;  // by pattern: large enough for its own database
     LowerText lower_;
     std::vector<std::uint32_t> hits_;   // keys
     std::vector<Places> places_;        // by key
@@ -155,8 +156,8 @@ class FirstStage {
                                                     const std::filesystem::path& cache);
   void prepare(Scratch& scratch) const;
   void find_keys(std::string_view text, Scratch& scratch) const;
-  void run_databases(std::string_view text, TextSigns& signs, std::uint16_t kind,
-                     Scratch& scratch, std::vector<std::uint32_t>& candidates) const;
+  void run_databases(std::string_view text, TextSigns& signs, std::uint16_t kind, Scratch& scratch,
+                     std::vector<std::uint32_t>& candidates) const;
   // Where in a text of so many bytes the pattern can be; nothing: nowhere.
   std::optional<Range> where(std::uint32_t pattern, std::size_t bytes,
                              const Scratch& scratch) const;

@@ -54,8 +54,8 @@ class LiteralFinder {
   static constexpr std::size_t kBlock = 512;    // offsets that are hashed before any is looked at
 
   struct Entry {
-    std::uint64_t head = 0;    // the literal's first eight bytes, as they are read from a text
-    std::uint64_t mask = 0;    // ... those it has
+    std::uint64_t head = 0;  // the literal's first eight bytes, as they are read from a text
+    std::uint64_t mask = 0;  // ... those it has
     std::uint32_t literal = 0;
     std::uint16_t offset = 0;  // of the window in the literal
     bool has_more = false;
@@ -68,8 +68,7 @@ class LiteralFinder {
           std::span<const std::uint32_t> members);
 
     template <typename Found>
-    void find(std::string_view text, const std::vector<std::string>& literals,
-              Found& found) const {
+    void find(std::string_view text, const std::vector<std::string>& literals, Found& found) const {
       if (text.size() < bytes_) return;
       const std::size_t end = text.size() - bytes_ + 1;
       std::uint32_t maybe[kBlock];

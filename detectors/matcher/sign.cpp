@@ -66,8 +66,17 @@ std::vector<Marks> marks_of_branches(std::span<const Node> branches) {
 
 // What patterns share, the rarest first: a text that lacks one of these lacks any part of it.
 constexpr auto kMarkKinds = std::to_array<Marks>({
-    kBeyondAscii, kControl, marks_of("\\"), marks_of("!"), marks_of("$&;<>`|"), marks_of("\"'`"),
-    marks_of("()[]{}"), marks_of("="), kLineFeed | kReturn, marks_of("#%*+?@^~"), marks_of(kMarks) | kControl,
+    kBeyondAscii,
+    kControl,
+    marks_of("\\"),
+    marks_of("!"),
+    marks_of("$&;<>`|"),
+    marks_of("\"'`"),
+    marks_of("()[]{}"),
+    marks_of("="),
+    kLineFeed | kReturn,
+    marks_of("#%*+?@^~"),
+    marks_of(kMarks) | kControl,
 });
 
 // ------------------------------------------------------------------------------ runs
@@ -79,8 +88,7 @@ ByteSet set_of(std::string_view bytes) {
 }
 
 const ByteSet kDigits = set_of("0123456789");
-const ByteSet kToken =
-    kDigits | set_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-");
+const ByteSet kToken = kDigits | set_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-");
 const ByteSet kEncoded = kToken | set_of(".+/~=");
 
 struct RunKind {
@@ -298,8 +306,8 @@ Sign sign_of(const Node& node) {
   }
   std::size_t best = kMarkKinds.size();
   for (const Marks marks : required_marks(node)) {
-    const auto kind = std::ranges::find_if(
-        kMarkKinds, [marks](Marks shared) { return (marks & ~shared) == 0; });
+    const auto kind =
+        std::ranges::find_if(kMarkKinds, [marks](Marks shared) { return (marks & ~shared) == 0; });
     best = std::min(best, static_cast<std::size_t>(kind - kMarkKinds.begin()));
   }
   return {.marks = best < kMarkKinds.size() ? kMarkKinds[best] : 0, .run = 0};

@@ -291,6 +291,7 @@ std::size_t try_examples(const Node* examples, bool wanted, const Rule& rule,
                    "move them to a recorded case", context.diagnostics);
     return 0;
   }
+  if (patterns.proven()) return all.size();
   Examples trial(wanted, rule, patterns, values, context, failures);
   for (const Node& example : all) trial.try_one(example);
   return all.size();

@@ -29,7 +29,8 @@ struct ExampleFailure {
 
 // Tries the examples of one kind: a string is the value of every text field that the rule names, in
 // an event of each type in `on`; a map says more.  Reports what is not an example.  Those that come
-// out wrong are errors too, or go to `failures` when there is one.  Returns how many there were.
+// out wrong are errors too, or go to `failures` when there is one.  None is tried where the
+// patterns are proven.  Returns how many there are.
 std::size_t try_examples(const yaml::Node* examples, bool wanted, const Rule& rule,
                          const PatternTable& patterns, EventValues& values,
                          yaml::ReadContext& context,

@@ -61,6 +61,10 @@ class PatternTable {
   static constexpr std::size_t kPatternsMax = 200'000;
   static constexpr std::size_t kBytesMax = std::size_t{64} << 20;
 
+  // `proven`: all that is added is known to compile, and its rules' examples to come out right.
+  explicit PatternTable(bool proven = false) : proven_(proven) {}
+  [[nodiscard]] bool proven() const { return proven_; }
+
   // The pattern must compile, and may be `compiled`.  `scanned`: the first stage looks for it.
   PatternId regex(std::string_view pattern, bool scanned,
                   std::unique_ptr<const re2::RE2> compiled = nullptr);
@@ -90,6 +94,7 @@ class PatternTable {
   };
   using Index = std::unordered_map<std::string_view, PatternId>;
 
+  bool proven_;
   std::deque<Entry> entries_;  // stable: the indexes point into it
   Index regexes_;
   Index literals_;

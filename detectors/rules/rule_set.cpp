@@ -99,7 +99,8 @@ void RuleSet::choose(const Event& event, Scratch& scratch) const {
   };
   for (const std::uint32_t rule : always(event.type)) consider(rule);
   scratch.found.clear();
-  first_stage_->scan(scratch.values.joined(), scratch.values.separators(), type, scratch.first_stage, scratch.found);
+  first_stage_->scan(scratch.values.joined(), scratch.values.separators(), type,
+                     scratch.first_stage, scratch.found);
   scratch.candidates.reset(patterns_->size());
   for (const std::uint32_t found : scratch.found) {
     const PatternId id = pattern_of_[found];

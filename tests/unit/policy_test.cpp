@@ -105,6 +105,41 @@ TEST_CASE("the digest is of names and contents, not of where files stand") {
   CHECK(digest("four", "p.yaml", pack({"a.b"}) + "# one more byte\n") != first);
 }
 
+TEST_CASE("what loaded before is believed where that is enough, and only the same files") {
+  const testing::TempDir dir;
+  const std::filesystem::path cache = dir.path() / "cache";
+  const auto examples_tried = [&](bool proof_is_enough) {
+    const Loaded loaded(
+        {.packs = {dir.path() / "packs"}, .cache = cache, .proof_is_enough = proof_is_enough});
+    REQUIRE(loaded.policy != nullptr);
+    return !loaded.policy->rules().patterns().proven();
+  };
+  dir.write("packs/p.yaml", pack({"a.b"}));
+  CHECK(examples_tried(true));  // nothing is known yet
+  CHECK_FALSE(examples_tried(true));
+  CHECK(examples_tried(false));
+  dir.write("packs/p.yaml", pack({"a.b"}) + "# changed\n");
+  CHECK(examples_tried(true));
+  dir.write("packs/q.yaml", pack({"a.c"}));
+  CHECK(examples_tried(true));
+  CHECK_FALSE(examples_tried(true));
+  for (const auto& entry : std::filesystem::directory_iterator(cache)) {
+    if (entry.path().extension() == ".ok") std::ofstream(entry.path()) << "damaged";
+  }
+  CHECK(examples_tried(true));
+}
+
+TEST_CASE("rules that do not load are not remembered") {
+  const testing::TempDir dir;
+  dir.write("packs/p.yaml", pack({"a.b"}) + pack({"not an id"}));
+  for (int i = 0; i < 2; ++i) {
+    const Loaded loaded(
+        {.packs = {dir.path() / "packs"}, .cache = dir.path() / "cache", .proof_is_enough = true});
+    CHECK(loaded.policy == nullptr);
+    CHECK_FALSE(loaded.complaints.empty());
+  }
+}
+
 TEST_CASE("a file that is not there is an error") {
   const testing::TempDir dir;
   const Loaded loaded({.packs = {dir.path() / "none.yaml"}, .systems = {dir.path() / "nowhere"}});

@@ -17,9 +17,8 @@ std::multiset<Place> found_in(const LiteralFinder& finder, std::string_view text
   LowerText lower;
   lower.assign(text);
   std::multiset<Place> places;
-  finder.find(lower, [&](std::uint32_t literal, std::uint32_t offset) {
-    places.emplace(literal, offset);
-  });
+  finder.find(
+      lower, [&](std::uint32_t literal, std::uint32_t offset) { places.emplace(literal, offset); });
   return places;
 }
 
@@ -36,11 +35,11 @@ std::multiset<Place> expected_in(const std::vector<std::string>& literals, std::
 }
 
 TEST_CASE("literals of every length, at every place") {
-  const std::vector<std::string> literals = {"abc", "abcd", "bcde", "bcdeabcdea",
-                                             "\xC3\xA9t\xC3\xA9", "\xFF\xFE\xFF"};
+  const std::vector<std::string> literals = {
+      "abc", "abcd", "bcde", "bcdeabcdea", "\xC3\xA9t\xC3\xA9", "\xFF\xFE\xFF"};
   const LiteralFinder finder(literals);
-  for (const std::string_view text : {"", "a", "xab", "abcde", "zabcdeabcdeab", "\xC3\xA9t\xC3\xA9",
-                                      "\xFF\xFE\xFF"}) {
+  for (const std::string_view text :
+       {"", "a", "xab", "abcde", "zabcdeabcdeab", "\xC3\xA9t\xC3\xA9", "\xFF\xFE\xFF"}) {
     CHECK(found_in(finder, text) == expected_in(literals, text));
   }
 }
