@@ -100,6 +100,17 @@ TEST_CASE("what a text must have for a pattern") {
   }
 }
 
+TEST_CASE("a long token and digits are seen wherever they stand") {
+  for (std::size_t before = 0; before < 600; ++before) {
+    const std::string words = std::string(before, ' ') + "no such word ";
+    INFO(before);
+    CHECK(sign_in("sk_[a-z0-9]{17}", words + "abcdefghij0123456789 and"));
+    CHECK_FALSE(sign_in("sk_[a-z0-9]{17}", words + "abcdefghij012345678 and"));
+    CHECK(sign_in("[0-9]{3}-?[0-9]{6}", words + "123-456789"));
+    CHECK_FALSE(sign_in("[0-9]{3}-?[0-9]{6}", words + "123-45678"));
+  }
+}
+
 TEST_CASE("what says nothing is not asked for") {
   for (const std::string_view pattern :
        {"\\w+", "a(?:\\(b\\))?", "a(?:\\(|b)", "[^x]", "\\d{8}", "a,b:c-d/e_f", "\\t\\s"}) {
