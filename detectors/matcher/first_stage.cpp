@@ -291,7 +291,9 @@ class FirstStage::Builder {
   }
 
   void add_literal(std::uint32_t id, const Pattern& pattern) {
-    const std::string literal = folded(pattern.text);
+    LowerText lower;
+    lower.assign(folded(pattern.text));
+    const std::string literal(lower.view());
     if (literal.empty() || literal.size() > LiteralFinder::kLiteralMax) {
       stage_.always_.push_back(id);
       return;

@@ -219,7 +219,7 @@ TEST_CASE("a gate opens for all of its words, wherever they stand, and the patte
 
 TEST_CASE("literals ignore ASCII case and nothing else") {
   const auto stage =
-      FirstStage::compile(std::vector<Pattern>{{.text = "a.b[c", .kind = Pattern::Kind::kLiteral},
+      FirstStage::compile(std::vector<Pattern>{{.text = "A.b[C", .kind = Pattern::Kind::kLiteral},
                                                {.text = "é", .kind = Pattern::Kind::kLiteral}},
                           {});
   REQUIRE(stage.has_value());
