@@ -60,8 +60,10 @@ LiteralFinder::LiteralFinder(std::span<const std::string> literals)
   for (std::size_t bytes = kLiteralMin; bytes <= kWindowMax; ++bytes) {
     std::vector<std::uint32_t> members;
     for (std::uint32_t i = 0; i < literals_.size(); ++i) {
-      CHECK(literals_[i].size() >= kLiteralMin && literals_[i].size() <= kLiteralMax);
-      if (std::min(literals_[i].size(), kWindowMax) == bytes) members.push_back(i);
+      const std::size_t size = literals_[i].size();
+      const bool is_in_bounds = size >= kLiteralMin && size <= kLiteralMax;
+      CHECK(is_in_bounds);
+      if (std::min(size, kWindowMax) == bytes) members.push_back(i);
     }
     if (!members.empty()) widths_.emplace_back(bytes, literals_, members);
   }
