@@ -94,6 +94,8 @@ Pipeline::Pipeline(PolicySnapshot snapshot, PipelineOptions options,
   decoding_limited_ = registry.counter("tocsin_decoding_limited_total",
                                        "Events whose decoded views reached a bound: not every "
                                        "layer of encoding was looked through.");
+  urls_limited_ = registry.counter("tocsin_urls_limited_total",
+                                   "Events in which a value has more URLs than are looked at.");
   folded_findings_ = registry.counter("tocsin_findings_folded_total",
                                       "Findings alike to an earlier one of their session, counted "
                                       "but not told again.");
@@ -308,6 +310,7 @@ void Pipeline::detect(const Event& event, const EventContext& context, Session& 
   DraftReporter rules(*this, 0);
   snapshot_.policy->rules().evaluate(event, context, rule_scratch_, rules);
   if (rule_scratch_.decoding_exhausted) shard_.add(decoding_limited_);
+  if (rule_scratch_.urls_limited) shard_.add(urls_limited_);
   shard_.add(passed_over_, rule_scratch_.passed_over);
   const auto detectors = snapshot_.policy->detectors();
   for (std::size_t i = 0; i < detectors.size(); ++i) {

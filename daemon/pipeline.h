@@ -152,6 +152,7 @@ class Pipeline {
 
   metrics::CounterId replayed_events_;
   metrics::CounterId decoding_limited_;
+  metrics::CounterId urls_limited_;
   metrics::CounterId folded_findings_;
   metrics::CounterId passed_over_;
   metrics::CounterId evicted_correlations_;

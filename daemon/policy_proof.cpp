@@ -2,13 +2,12 @@
 
 #include <fmt/format.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <fstream>
 #include <iterator>
-#include <system_error>
 
 #include "daemon/redact.h"
+#include "daemon/whole_file.h"
 
 namespace tocsin {
 namespace {
@@ -40,16 +39,7 @@ bool PolicyProof::is_kept() const {
 }
 
 void PolicyProof::keep() const {
-  if (file_.empty()) return;
-  std::error_code error;
-  fs::create_directories(file_.parent_path(), error);
-  // Whole or not at all, whoever else writes the same.
-  const fs::path part = file_.string() + fmt::format(".{}", ::getpid());
-  std::ofstream out(part, std::ios::binary | std::ios::trunc);
-  out << content_;
-  out.close();
-  if (out) fs::rename(part, file_, error);
-  if (!out || error) fs::remove(part, error);
+  if (!file_.empty()) write_whole(file_, content_);
 }
 
 }  // namespace tocsin

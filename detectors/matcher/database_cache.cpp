@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <hs/hs.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <cstring>
@@ -12,6 +11,7 @@
 #include <utility>
 
 #include "daemon/redact.h"
+#include "daemon/whole_file.h"
 
 namespace tocsin::matcher {
 namespace {
@@ -73,23 +73,7 @@ void DatabaseCache::store(const hs_database* database,
   for (const std::uint32_t id : left_out) append_number(text, id);
   text.append(bytes, size);
   std::free(bytes);  // NOLINT(cppcoreguidelines-no-malloc): from Hyperscan's allocator
-
-  std::error_code error;
-  fs::create_directories(file_.parent_path(), error);
-  // Whole or not at all, whoever else writes the same.
-  const fs::path part = file_.string() + fmt::format(".{}", ::getpid());
-  {
-    std::ofstream out(part, std::ios::binary | std::ios::trunc);
-    fs::permissions(part, fs::perms::owner_read | fs::perms::owner_write, error);
-    out.write(text.data(), static_cast<std::streamsize>(text.size()));
-    out.close();
-    if (!out) {
-      fs::remove(part, error);
-      return;
-    }
-  }
-  fs::rename(part, file_, error);
-  if (error) fs::remove(part, error);
+  write_whole(file_, text);
 }
 
 }  // namespace tocsin::matcher

@@ -114,9 +114,19 @@ bool has_stretch(std::string_view text, IsIn is_in) {
 }
 
 struct RunKind {
+  RunKind(std::size_t bytes_, const ByteSet& of_, const ByteSet& separators_, std::size_t within_,
+          bool (*may_be_)(std::string_view))
+      : bytes(bytes_),
+        of(of_),
+        separators(separators_),
+        run(bytes_, of_, separators_),
+        within(within_),
+        may_be(may_be_) {}
+
   std::size_t bytes;
   ByteSet of;
   ByteSet separators;
+  Run run;
   std::size_t within;                // number of a kind that is wherever this one is; 0: none
   bool (*may_be)(std::string_view);  // false: it is not there; null: cannot tell
 };
@@ -357,16 +367,11 @@ TextSigns::TextSigns(std::string_view text, std::size_t separators) : text_(text
 }
 
 bool TextSigns::has_run(std::size_t run) {
-  static const std::vector<Run> known = [] {
-    std::vector<Run> all;
-    for (const RunKind& kind : run_kinds()) all.emplace_back(kind.bytes, kind.of, kind.separators);
-    return all;
-  }();
   std::optional<bool>& has = runs_[run - 1];
   if (!has) {
     const RunKind& kind = run_kinds()[run - 1];
     has = (kind.within == 0 || has_run(kind.within)) &&
-          (kind.may_be == nullptr || kind.may_be(text_)) && known[run - 1].in(text_);
+          (kind.may_be == nullptr || kind.may_be(text_)) && kind.run.in(text_);
   }
   return *has;
 }

@@ -75,7 +75,8 @@ std::string_view line_around(std::string_view text, std::size_t begin, std::size
   return text.substr(from, after == std::string_view::npos ? after : after - from);
 }
 
-bool url_holds(const validate::UrlCondition& condition, std::string_view text, Hit& hit) {
+bool url_holds(const validate::UrlCondition& condition, std::string_view text, Hit& hit,
+               bool& limited) {
   validate::UrlFinder finder(text);
   while (const auto url = finder.next()) {
     if (!condition.matches(*url)) continue;
@@ -86,6 +87,7 @@ bool url_holds(const validate::UrlCondition& condition, std::string_view text, H
     hit.end = inside ? hit.begin + url->text.size() : text.size();
     return true;
   }
+  limited = limited || finder.limited();
   return false;
 }
 
@@ -274,7 +276,7 @@ bool Evaluation::holds(const FieldTest& test) {
   return false;
 }
 
-bool Evaluation::value_holds(const FieldTest& test, const Value& value, Hit& hit) const {
+bool Evaluation::value_holds(const FieldTest& test, const Value& value, Hit& hit) {
   if (test.number) {
     const auto number = number_in(value.text);
     if (!number || !test.number->holds(*number)) return false;
@@ -287,7 +289,7 @@ bool Evaluation::value_holds(const FieldTest& test, const Value& value, Hit& hit
       return false;
     }
   }
-  if (test.url && !url_holds(*test.url, value.text, hit)) return false;
+  if (test.url && !url_holds(*test.url, value.text, hit, urls_limited_)) return false;
   for (const LiteralTest& literals : test.literals) {
     if (!literal_holds(literals, value, hit)) return false;
   }

@@ -129,11 +129,13 @@ class Evaluation {
   bool holds(const Condition& condition);
   [[nodiscard]] std::span<const Hit> hits() const { return hits_; }
   void clear() { hits_.clear(); }
+  // A value had more URLs than are looked at, and none of those held.
+  [[nodiscard]] bool urls_limited() const { return urls_limited_; }
 
  private:
   bool holds(const FieldTest& test);
   bool context_holds(const FieldTest& test) const;
-  bool value_holds(const FieldTest& test, const Value& value, Hit& hit) const;
+  bool value_holds(const FieldTest& test, const Value& value, Hit& hit);
   bool regex_holds(const RegexTest& test, const Value& value, Hit& hit) const;
   bool pattern_holds(const RegexTest& test, PatternId id, const Value& value, Hit& hit) const;
   bool refined(const RegexTest& test, std::string_view text, std::size_t begin, std::size_t end,
@@ -144,6 +146,7 @@ class Evaluation {
 
   const Subject& subject_;
   std::vector<Hit> hits_;
+  bool urls_limited_ = false;
 };
 
 }  // namespace tocsin

@@ -113,6 +113,7 @@ void RuleSet::choose(const Event& event, Scratch& scratch) const {
 void RuleSet::evaluate(const Event& event, const EventContext& context, Scratch& scratch,
                        Reporter& reporter) const {
   scratch.decoding_exhausted = false;
+  scratch.urls_limited = false;
   scratch.evaluations = 0;
   scratch.seconds.clear();
   scratch.passed_over = 0;
@@ -144,6 +145,7 @@ void RuleSet::evaluate(const Event& event, const EventContext& context, Scratch&
     scratch.seconds.emplace_back(rule, std::chrono::duration<double>(after - before).count());
     before = after;
   }
+  scratch.urls_limited = evaluation.urls_limited();
 }
 
 void RuleSet::report(std::uint32_t rule, const Subject& subject, std::span<const Hit> hits,

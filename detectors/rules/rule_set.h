@@ -42,6 +42,7 @@ class RuleSet {
     std::uint32_t passed_over = 0;  // demoted rules that would have been tried
     // What the last event cost beyond the ordinary.
     bool decoding_exhausted = false;
+    bool urls_limited = false;
     std::uint32_t evaluations = 0;
   };
 

@@ -262,6 +262,26 @@ TEST_CASE("evidence is the match alone, in whole characters") {
   CHECK(reports[0].evidence[0].second == "ÉéVIL");
 }
 
+TEST_CASE("of very many URLs the first are looked at, and the event is counted") {
+  Bench bench("rules:\n" + rule("a.b", "tool_call",
+                                "{field: 'tool.arguments.**', url: {host: [bad.example.net]}}",
+                                "'https://bad.example.net/'"));
+  const auto urls = [](std::size_t count) {
+    std::string text;
+    for (std::size_t i = 0; i < count; ++i) text += fmt::format("https://h{}.example.com/ ", i);
+    return text + "https://bad.example.net/";
+  };
+  const auto call = [&](std::size_t count) {
+    return call_json("fetch", fmt::format(R"({{"text":"{}"}})", urls(count)));
+  };
+  CHECK(bench.evaluate(call(10)).size() == 1);
+  CHECK_FALSE(bench.scratch.urls_limited);
+  CHECK(bench.evaluate(call(10'000)).empty());
+  CHECK(bench.scratch.urls_limited);
+  CHECK(bench.evaluate(call(10)).size() == 1);
+  CHECK_FALSE(bench.scratch.urls_limited);
+}
+
 TEST_CASE("a demoted rule is tried on short events only, and what is passed over is counted") {
   const auto rules =
       make_rules("rules:\n" + rule("a.one", "user_message", "{field: text, regex: evil}", "evil") +
