@@ -249,6 +249,7 @@ void Pipeline::process(const Record& record, Partition& partition, PipelineOutpu
     }
     context.seq = event.seq.value_or(session.arrivals);
     context.tool = tool_context(event, context.profile, session);
+    context.flow = &tracker_.follow(event, context, session.memory);
     detect(event, context, session, partition);
     finish(record, event, context, system, session, output);
     partition.sessions.update_bytes(session);

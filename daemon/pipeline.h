@@ -24,6 +24,7 @@
 #include "daemon/redact.h"
 #include "daemon/rule_watch.h"
 #include "daemon/session/session_table.h"
+#include "detectors/flow/tracker.h"
 
 namespace tocsin {
 
@@ -139,6 +140,7 @@ class Pipeline {
   metrics::Shard& shard_;
   NativeDecoder decoder_;
   RuleSet::Scratch rule_scratch_;
+  flow::Tracker tracker_;
   std::vector<Draft> drafts_;  // of the event in hand
   std::map<std::pair<std::string, std::int32_t>, std::unique_ptr<Partition>, std::less<>>
       partitions_;

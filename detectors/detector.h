@@ -23,6 +23,10 @@
 #include "daemon/profile/system_profile.h"
 #include "daemon/yaml/document.h"
 
+namespace tocsin::flow {
+struct Flow;
+}
+
 namespace tocsin {
 
 // What is known about the tool of a tool_call or tool_result.
@@ -37,6 +41,8 @@ struct EventContext {
   const SystemProfile* profile = nullptr;  // null: an unknown system
   ToolContext tool;
   std::uint64_t seq = 0;  // the event's, or its place in the session by arrival
+  // What the event does with what was said in its session before (detectors/flow/tracker.h).
+  const flow::Flow* flow = nullptr;
 };
 
 // Evidence as a detector gives it: views into the event or the detector's state, masked by the

@@ -29,8 +29,7 @@ Session& SessionTable::touch(const Event& event, std::int64_t offset) {
     drop(at);
     ++expired_;
   }
-  Session& session = sessions_.emplace_back();
-  session.key = key_;
+  Session& session = sessions_.emplace_back(key_);
   session.arrivals = 1;
   session.last_time = event.time;
   session.watermark_at_touch = watermark_;
@@ -43,7 +42,7 @@ Session& SessionTable::touch(const Event& event, std::int64_t offset) {
 
 void SessionTable::update_bytes(Session& session) {
   std::size_t bytes = kBookkeepingBytes + sizeof(Session) + session.key.capacity() +
-                      session.folds.bytes() +
+                      session.folds.bytes() + session.memory.bytes() +
                       session.states.capacity() * sizeof(session.states[0]) +
                       session.described.capacity() * sizeof(session.described[0]);
   for (const auto& state : session.states) {

@@ -22,11 +22,15 @@
 #include "daemon/event.h"
 #include "daemon/profile/effect.h"
 #include "daemon/session/folds.h"
+#include "daemon/text.h"
 #include "detectors/detector.h"
+#include "detectors/flow/memory.h"
 
 namespace tocsin {
 
 struct Session {
+  explicit Session(std::string_view session_key) : key(session_key), memory(hash64(session_key)) {}
+
   std::string key;  // system, NUL, session id
   std::size_t system_index = 0;
   std::uint64_t arrivals = 0;  // events seen; what stands in for a missing `seq`
@@ -34,6 +38,7 @@ struct Session {
   // Effects that a description changed from what the name alone says, by hash of the tool's name.
   std::vector<std::pair<std::uint64_t, Effect>> described;
   FindingFolds folds;
+  flow::SessionMemory memory;
 
   // Kept by the table.
   EventTime last_time{};

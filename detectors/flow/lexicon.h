@@ -1,0 +1,58 @@
+// What words say about who asks whom for what.  English, and the commonest words of German, French,
+// Spanish, Italian, Portuguese and Dutch for the acts that matter.
+#pragma once
+
+#include <cstdint>
+
+namespace tocsin::flow {
+
+// Kinds of acts, for what a user asks for, what a text demands and what a tool does.
+using Acts = std::uint16_t;
+inline constexpr Acts kSend = 1U << 0U;     // tell somebody something
+inline constexpr Acts kPay = 1U << 1U;      // money moves
+inline constexpr Acts kCreate = 1U << 2U;   // something new is made or written
+inline constexpr Acts kChange = 1U << 3U;   // something there is changed
+inline constexpr Acts kDelete = 1U << 4U;   // something there goes away
+inline constexpr Acts kRun = 1U << 5U;      // a program runs
+inline constexpr Acts kFetch = 1U << 6U;    // something is opened or looked up
+inline constexpr Acts kGrant = 1U << 7U;    // somebody is let in
+inline constexpr Acts kBook = 1U << 8U;     // something is ordered or reserved
+inline constexpr Acts kAllActs = (1U << 9U) - 1;
+
+// What else a word can be a sign of.
+using Signs = std::uint32_t;
+inline constexpr Signs kModal = 1U << 0U;        // must, should, need
+inline constexpr Signs kPolite = 1U << 1U;       // please
+inline constexpr Signs kOpener = 1U << 2U;       // then, first, also: stands before an imperative
+inline constexpr Signs kYou = 1U << 3U;          // you, your
+inline constexpr Signs kAssistant = 1U << 4U;    // assistant, AI, agent
+inline constexpr Signs kTask = 1U << 5U;         // task, instruction, goal
+inline constexpr Signs kPrior = 1U << 6U;        // previous, original, above
+inline constexpr Signs kOverride = 1U << 7U;     // ignore, disregard, forget
+inline constexpr Signs kOrder = 1U << 8U;        // before, after, until, instead
+inline constexpr Signs kProceed = 1U << 9U;      // continue, solve, answer
+inline constexpr Signs kUserWord = 1U << 10U;    // user
+inline constexpr Signs kCovert = 1U << 11U;      // silently, secretly
+inline constexpr Signs kNegation = 1U << 12U;    // not, never, without
+inline constexpr Signs kTell = 1U << 13U;        // tell, mention, reveal
+inline constexpr Signs kUrgent = 1U << 14U;      // urgent, immediately
+inline constexpr Signs kAuthority = 1U << 15U;   // administrator, security, policy
+inline constexpr Signs kStop = 1U << 16U;        // the, of, and: carries no subject
+inline constexpr Signs kDo = 1U << 17U;          // do, follow, carry out: acts on what is written elsewhere
+inline constexpr Signs kAfterNoun = 1U << 18U;   // of, was: what stands before it was a noun
+inline constexpr Signs kAgree = 1U << 19U;       // yes, ok, sure
+inline constexpr Signs kSpeaker = 1U << 20U;     // I, me, we
+inline constexpr Signs kDetail = 1U << 21U;      // based, using, from: content is material
+inline constexpr Signs kContainer = 1U << 22U;   // list, file, email, page: where content stands
+inline constexpr Signs kSays = 1U << 23U;        // instructed, described, todo: what is written there
+inline constexpr Signs kBeforeVerb = 1U << 24U;  // to, and, then: a verb follows
+
+struct Meaning {
+  Acts acts = 0;
+  Signs signs = 0;
+};
+
+// Of a word, by its token hash; nothing for words that are not known.  Thread-safe.
+Meaning meaning_of(std::uint64_t token_hash);
+
+}  // namespace tocsin::flow

@@ -1,0 +1,107 @@
+#include "detectors/flow/memory.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+namespace tocsin::flow {
+namespace {
+
+constexpr std::size_t kSlotsMin = 16;
+
+// Open addressing at most three quarters full.
+bool is_crowded(std::size_t items, std::size_t slots) { return 4 * (items + 1) > 3 * slots; }
+
+}  // namespace
+
+bool HashSet::insert(std::uint32_t hash) {
+  if (contains(hash)) return true;
+  if (size_ >= items_max_) return false;
+  if (is_crowded(size_, slots_.size())) grow();
+  const std::size_t mask = slots_.size() - 1;
+  std::size_t at = (hash >> 1U) & mask;
+  while (slots_[at] != 0) at = (at + 1) & mask;
+  slots_[at] = hash;
+  ++size_;
+  return true;
+}
+
+bool HashSet::contains(std::uint32_t hash) const {
+  if (slots_.empty()) return false;
+  const std::size_t mask = slots_.size() - 1;
+  for (std::size_t at = (hash >> 1U) & mask; slots_[at] != 0; at = (at + 1) & mask) {
+    if (slots_[at] == hash) return true;
+  }
+  return false;
+}
+
+void HashSet::grow() {
+  std::vector<std::uint32_t> before(std::max(kSlotsMin, 2 * slots_.size()));
+  before.swap(slots_);
+  const std::size_t mask = slots_.size() - 1;
+  for (const std::uint32_t hash : before) {
+    if (hash == 0) continue;
+    std::size_t at = (hash >> 1U) & mask;
+    while (slots_[at] != 0) at = (at + 1) & mask;
+    slots_[at] = hash;
+  }
+}
+
+// Where the hash is or would be; there are slots, and a free one among them.
+std::size_t Sightings::slot_of(const std::vector<Sighting>& slots, std::uint32_t hash) {
+  const std::size_t mask = slots.size() - 1;
+  std::size_t at = (hash >> 1U) & mask;
+  while (slots[at].hash != 0 && slots[at].hash != hash) at = (at + 1) & mask;
+  return at;
+}
+
+bool Sightings::holds(const std::vector<Sighting>& slots, std::uint32_t hash) {
+  return !slots.empty() && slots[slot_of(slots, hash)].hash == hash;
+}
+
+const Sighting* Sightings::find(std::uint32_t hash) const {
+  if (holds(young_, hash)) return &young_[slot_of(young_, hash)];
+  if (holds(old_, hash)) return &old_[slot_of(old_, hash)];
+  return nullptr;
+}
+
+Sighting& Sightings::at(std::uint32_t hash) {
+  if (holds(young_, hash)) return young_[slot_of(young_, hash)];
+  if (holds(old_, hash)) return old_[slot_of(old_, hash)];
+  if (size_ >= generation_max_) {
+    forgot_ = forgot_ || !old_.empty();
+    old_ = std::exchange(young_, {});
+    size_ = 0;
+  }
+  if (is_crowded(size_, young_.size())) grow();
+  Sighting& made = young_[slot_of(young_, hash)];
+  made.hash = hash;
+  ++size_;
+  return made;
+}
+
+void Sightings::grow() {
+  std::vector<Sighting> before(std::max(kSlotsMin, 2 * young_.size()));
+  before.swap(young_);
+  for (const Sighting& sighting : before) {
+    if (sighting.hash != 0) young_[slot_of(young_, sighting.hash)] = sighting;
+  }
+}
+
+std::size_t SessionMemory::bytes() const {
+  std::size_t sum = user.bytes() + names.bytes() + system.bytes() + own.bytes() + sightings.bytes() +
+                    sources.capacity() * sizeof(Source) +
+                    instructions.capacity() * sizeof(Instruction) +
+                    pending.capacity() * sizeof(PendingCall);
+  for (const Instruction& instruction : instructions) {
+    sum += instruction.tokens.capacity() * sizeof(instruction.tokens[0]);
+  }
+  for (const Source& source : sources) {
+    sum += source.origin.event_id.capacity() + source.origin.tool.capacity();
+  }
+  return sum;
+}
+
+}  // namespace tocsin::flow

@@ -1,0 +1,164 @@
+// What a session's flow is remembered by: what the user and the system prompt said, which results
+// asked for something to be done, and where identifiers were first seen.
+//
+// Only hashes are kept, mixed with a seed of the session so that nobody who does not know its id
+// can choose a text that collides with the user's.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "daemon/finding.h"
+#include "detectors/flow/passage.h"
+
+namespace tocsin::flow {
+
+// A set of 32-bit hashes.  Full, it takes no more.
+class HashSet {
+ public:
+  explicit HashSet(std::size_t items_max) : items_max_(items_max) {}
+  // False when there is no room.
+  bool insert(std::uint32_t hash);
+  [[nodiscard]] bool contains(std::uint32_t hash) const;
+  [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] std::size_t bytes() const { return slots_.capacity() * sizeof(slots_[0]); }
+
+ private:
+  void grow();
+
+  std::size_t items_max_;
+  std::size_t size_ = 0;
+  std::vector<std::uint32_t> slots_;  // a power of two; 0: free
+};
+
+// Where an identifier was seen.
+struct Sighting {
+  static constexpr std::uint16_t kAmbient = 1U << 0U;  // outside of any passage that asks
+  static constexpr std::uint16_t kAsked = 1U << 1U;    // within one
+  static constexpr std::uint16_t kDerived = 1U << 2U;  // in a result that an asking passage led to
+  std::uint32_t hash = 0;                              // 0: free
+  std::uint16_t source = 0;                            // first seen there: SessionMemory::source
+  std::uint16_t where = 0;
+};
+
+// Identifiers and where they were seen.  In two generations: when one is full, the one before it is
+// forgotten.
+class Sightings {
+ public:
+  explicit Sightings(std::size_t generation_max) : generation_max_(generation_max) {}
+  // The entry, made when there is none.
+  Sighting& at(std::uint32_t hash);
+  [[nodiscard]] const Sighting* find(std::uint32_t hash) const;
+  [[nodiscard]] std::size_t bytes() const {
+    return (young_.capacity() + old_.capacity()) * sizeof(Sighting);
+  }
+  [[nodiscard]] bool forgot() const { return forgot_; }
+
+ private:
+  static std::size_t slot_of(const std::vector<Sighting>& slots, std::uint32_t hash);
+  static bool holds(const std::vector<Sighting>& slots, std::uint32_t hash);
+  void grow();
+
+  std::size_t generation_max_;
+  std::size_t size_ = 0;
+  bool forgot_ = false;
+  std::vector<Sighting> young_;  // open addressing, a power of two
+  std::vector<Sighting> old_;
+};
+
+// A result that was read.
+struct Source {
+  Origin origin;
+  std::uint32_t call = 0;      // hash of the call's id; 0: unknown
+  bool untrusted = false;      // may hold what third parties wrote
+  bool private_data = false;
+  bool named = false;          // the user named what was read
+  std::uint16_t parent = 0;    // 1 + the instruction that led to it; 0: none
+};
+
+// How far a user asked for what a text says to be done.
+enum class Delegation : std::uint8_t { kNone, kMaterial, kActs };
+
+// A passage of a result that asks.
+struct Instruction {
+  std::uint16_t source = 0;  // SessionMemory::source
+  Frames frames = 0;
+  Acts acts = 0;
+  bool named = false;    // the user named where it stands
+  bool agreed = false;   // the user said yes after it had been read
+  std::vector<std::uint32_t> tokens;  // in order; the lowest bit: an identifier that was
+                                      // not the agent's own before
+};
+
+// A call whose result has not come yet.
+struct PendingCall {
+  std::uint32_t call = 0;     // hash of its id
+  float points = 0;           // of an instruction it obeys
+  std::uint16_t parent = 0;   // 1 + the instruction whose identifiers it looks up; 0: none
+  bool named = false;         // the user named what it reads
+};
+inline constexpr std::size_t kPendingCallsMax = 16;
+inline constexpr std::size_t kSourcesMax = 64;
+
+struct MemoryLimits {
+  std::size_t user_tokens_max = 4096;
+  std::size_t own_tokens_max = 2048;
+  std::size_t sightings_max = 1024;  // of each generation
+  std::size_t instructions_max = 24;
+};
+
+// What the user wants, as far as words tell.
+struct UserWishes {
+  Acts acts = 0;         // asked for in any message
+  bool delegates = false;  // "do what it says", "follow", "the tasks on"
+  bool material = false;   // "from the file", "based on": content is material
+};
+
+// Plain data with bounded containers; the reader writes it, detectors only read.
+struct SessionMemory {
+  explicit SessionMemory(std::uint64_t session_seed, const MemoryLimits& limits = {})
+      : seed(session_seed),
+        user(limits.user_tokens_max),
+        names(limits.user_tokens_max),
+        system(limits.user_tokens_max),
+        own(limits.own_tokens_max),
+        sightings(limits.sightings_max) {}
+
+  // A token's hash as this session keeps it, the lowest bit clear, never 0.
+  [[nodiscard]] std::uint32_t mixed(std::uint64_t token_hash) const {
+    constexpr std::uint64_t kMix = 0x9e3779b97f4a7c15;
+    const std::uint64_t product = (token_hash ^ seed) * kMix;
+    const auto high = static_cast<std::uint32_t>(product >> 32U) & ~1U;
+    return high == 0 ? 2U : high;
+  }
+  [[nodiscard]] bool said_by_principal(std::uint32_t hash) const {
+    return user.contains(hash) || system.contains(hash);
+  }
+  // The result with this number, counted from the session's first; null once it is forgotten.
+  [[nodiscard]] const Source* source(std::size_t number) const {
+    if (number < sources_forgotten || number - sources_forgotten >= sources.size()) return nullptr;
+    return &sources[number - sources_forgotten];
+  }
+  // Memory held beyond this object.
+  [[nodiscard]] std::size_t bytes() const;
+
+  std::uint64_t seed;
+  HashSet user;
+  HashSet names;   // the user's: identifiers, what is written with a capital or in quotes
+  HashSet system;  // identifiers of the system prompt
+  HashSet own;  // words of the agent's own arguments: what it reads again is an echo
+  Sightings sightings;
+  std::vector<Source> sources;  // the latest kSourcesMax
+  std::size_t sources_forgotten = 0;
+  std::vector<Instruction> instructions;
+  std::vector<PendingCall> pending;  // the latest kPendingCallsMax
+  UserWishes wishes;
+  bool limited = false;  // something was not kept
+};
+
+}  // namespace tocsin::flow

@@ -1,0 +1,400 @@
+#include "detectors/flow/passage.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace tocsin::flow {
+namespace {
+
+constexpr std::size_t kLabelWordsMax = 4;    // of `key: value`
+constexpr std::size_t kOpenerWordsMax = 8;   // before the verb of an imperative
+constexpr std::size_t kFrameReach = 2;       // clauses before a passage whose frames count
+constexpr std::size_t kModalReach = 4;       // words between "you must" and its verb
+
+char at_or_space(std::string_view text, std::size_t at) { return at < text.size() ? text[at] : ' '; }
+bool is_space(char byte) { return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n'; }
+bool is_upper(char byte) { return byte >= 'A' && byte <= 'Z'; }
+
+class Reader {
+ public:
+  explicit Reader(Reading& reading) : r_(reading), text_(reading.text) {}
+
+  void run() {
+    cut();
+    for (std::size_t i = 0; i < r_.clauses.size(); ++i) judge(r_.clauses[i]);
+    gather();
+  }
+
+ private:
+  // ------------------------------------------------------------------ clauses
+
+  enum class Gap : std::uint8_t { kNone, kClause, kField };
+
+  // What stands between two tokens, text_[from, to), the second being `next`.
+  Gap gap(std::size_t from, std::size_t to, const Token& next) const {
+    bool line_break = false;
+    for (std::size_t i = from; i < to; ++i) {
+      const char byte = text_[i];
+      switch (byte) {
+        case '\n':
+          if (line_break) return Gap::kField;  // an empty line
+          line_break = true;
+          break;
+        case '.':
+        case '!':
+        case '?':
+        case ';':
+          if (i + 1 >= to || is_space(text_[i + 1]) || text_[i + 1] == '"' ||
+              text_[i + 1] == '\'' || text_[i + 1] == '<' || text_[i + 1] == ')' ||
+              text_[i + 1] == byte) {
+            if (!line_break) return field_behind(i, to) ? Gap::kField : Gap::kClause;
+          }
+          break;
+        case '<':
+        case '>':
+        case '{':
+        case '}':
+        case '[':
+        case ']':
+        case '|':
+        case '*':
+        case '#':
+          return Gap::kClause;
+        case '\\':
+          // An escaped line break in text that was written as a literal.
+          if (i + 1 < to && text_[i + 1] == 'n') return Gap::kClause;
+          break;
+        default:
+          break;
+      }
+    }
+    if (!line_break) return colon(from, to) ? Gap::kClause : Gap::kNone;
+    if (is_label(next)) return Gap::kField;
+    // A line that goes on in small letters is a sentence that was broken to fit.
+    const bool bullet = text_.substr(from, to - from).find("- ") != std::string_view::npos;
+    return bullet ? Gap::kField : next.capital || next.kind != TokenKind::kWord ? Gap::kClause
+                                                                               : Gap::kNone;
+  }
+
+  // An empty line, or a line that begins with a label, follows within the same gap.
+  bool field_behind(std::size_t at, std::size_t to) const {
+    return std::ranges::count(text_.substr(at, to - at), '\n') > 1;
+  }
+
+  bool colon(std::size_t from, std::size_t to) const {
+    return text_.substr(from, to - from).find(": ") != std::string_view::npos ||
+           (to > from && text_[from] == ':');
+  }
+
+  // `key:` at the beginning of a line.
+  bool is_label(const Token& token) const {
+    std::size_t words = 0;
+    for (std::size_t i = token.begin; i < text_.size() && words < kLabelWordsMax; ++i) {
+      const char byte = text_[i];
+      if (byte == ':') return i + 1 >= text_.size() || is_space(text_[i + 1]);
+      if (byte == '\n' || byte == '.' || byte == ',') return false;
+      if (byte == ' ') ++words;
+    }
+    return false;
+  }
+
+  void cut() {
+    Clause clause{};
+    std::size_t end = 0;
+    for (std::uint32_t i = 0; i < r_.tokens.size(); ++i) {
+      const Token& token = r_.tokens[i];
+      if (token.begin < end) continue;  // joined numbers and hosts stand where their parts do
+      const Gap between = i == 0 ? Gap::kNone : gap(end, token.begin, token);
+      if (between != Gap::kNone && i > clause.first && r_.clauses.size() + 1 < kClausesMax) {
+        clause.last = i;
+        r_.clauses.push_back(clause);
+        if (between == Gap::kField && r_.fields < UINT16_MAX) ++r_.fields;
+        clause = {.first = i, .field = r_.fields};
+      }
+      end = token.end;
+    }
+    clause.last = static_cast<std::uint32_t>(r_.tokens.size());
+    if (clause.last > clause.first) r_.clauses.push_back(clause);
+  }
+
+  // ------------------------------------------------------------------ what a clause says
+
+  Meaning meaning(std::uint32_t token) const {
+    return r_.tokens[token].kind == TokenKind::kWord ? meaning_of(r_.tokens[token].hash)
+                                                     : Meaning{};
+  }
+
+  void judge(Clause& clause) {
+    Signs all = 0;
+    for (std::uint32_t i = clause.first; i < clause.last; ++i) {
+      const Meaning word = meaning(i);
+      all |= word.signs;
+      clause.acts |= word.acts;
+    }
+    ask_by_verb(clause);
+    if (!clause.asks) ask_by_modal(clause);
+    clause.frames = frames(clause, all);
+  }
+
+  // "Please also send ...", "Then, delete ...", "Claude, pay ...", "TODO: buy ...".
+  void ask_by_verb(Clause& clause) {
+    const std::uint32_t end = std::min<std::uint32_t>(clause.last, clause.first + kOpenerWordsMax);
+    for (std::uint32_t i = clause.first; i < end; ++i) {
+      const Meaning word = meaning(i);
+      if (word.acts != 0 && !r_.tokens[i].inflected && !was_noun(i, clause)) {
+        clause.asks = clause.opens = true;
+        clause.asked = word.acts;
+        return;
+      }
+      const bool passes = (word.signs & (kOpener | kPolite | kModal | kUrgent)) != 0 ||
+                          ((word.signs & (kYou | kSpeaker)) != 0 && i > clause.first) ||
+                          is_address(i, clause);
+      if (!passes) return;
+    }
+  }
+
+  // What looked like a verb was a noun: "Order of", "Transfer fee", "Book 3", "Email:".
+  bool was_noun(std::uint32_t i, const Clause& clause) const {
+    const char behind = at_or_space(text_, r_.tokens[i].end);
+    if (behind == ':' || behind == '/') return true;
+    if (i + 1 >= clause.last) return i == clause.first;  // alone: a heading
+    const Meaning next = meaning(i + 1);
+    if ((next.signs & kAfterNoun) != 0) return true;
+    return false;
+  }
+
+  // A name before a comma: "Claude, ...", "Dear assistant, ...".
+  bool is_address(std::uint32_t i, const Clause& clause) const {
+    constexpr std::uint32_t kAddressWords = 3;
+    if (i >= clause.first + kAddressWords) return false;
+    for (std::uint32_t k = i; k < std::min(clause.last, clause.first + kAddressWords); ++k) {
+      if (at_or_space(text_, r_.tokens[k].end) == ',') return true;
+    }
+    return false;
+  }
+
+  // "you must send", "we need you to transfer", "could you please delete", "I want you to".
+  void ask_by_modal(Clause& clause) {
+    bool asking = false;
+    std::size_t since = 0;
+    bool you = false;
+    for (std::uint32_t i = clause.first; i < clause.last; ++i) {
+      const Meaning word = meaning(i);
+      if (asking && word.acts != 0 && !r_.tokens[i].inflected && !was_noun(i, clause)) {
+        clause.asks = true;
+        clause.asked |= word.acts;
+        asking = false;
+      }
+      if (asking && ++since > kModalReach) asking = false;
+      if ((word.signs & kYou) != 0) you = true;
+      const bool must = (word.signs & (kModal | kPolite)) != 0;
+      const bool request = you && (word.signs & kYou) != 0 && starts_question(i, clause);
+      if (must || request) {
+        asking = true;
+        since = 0;
+      }
+    }
+  }
+
+  // "can you", "could you", "want you": the word before "you" makes it a request.
+  bool starts_question(std::uint32_t i, const Clause& clause) const {
+    if (i == clause.first) return false;
+    static const std::uint64_t kBefore[] = {token_hash("can"),   token_hash("could"),
+                                            token_hash("would"), token_hash("will"),
+                                            token_hash("want"),  token_hash("ask"),
+                                            token_hash("need")};
+    return std::ranges::find(kBefore, r_.tokens[i - 1].hash) != std::end(kBefore);
+  }
+
+  // ------------------------------------------------------------------ frames
+
+  Frames frames(const Clause& clause, Signs all) const {
+    Frames found = 0;
+    const auto has = [all](Signs sign) { return (all & sign) != 0; };
+    if (has(kAssistant) && speaks_to_assistant(clause)) found |= kToAssistant;
+    if (has(kTask) && (has(kYou) || has(kUserWord) || has(kPrior))) found |= kAboutTask;
+    if (has(kOverride) && (has(kPrior) || has(kTask)) && overrides(clause)) found |= kOverrides;
+    if (has(kOrder) && has(kYou) && (has(kProceed) || has(kTask))) found |= kOrdersWork;
+    if (has(kUserWord) && the_user(clause)) found |= kOfTheUser;
+    if (has(kCovert) || (has(kNegation) && has(kTell) && hides(clause))) found |= kCovertly;
+    if (role_mark(clause)) found |= kRoleMark;
+    if (has(kModal)) found |= kModalFrame;
+    if (has(kUrgent)) found |= kUrgentFrame;
+    if (has(kAuthority)) found |= kAuthorityFrame;
+    if (shouted(clause)) found |= kShouted;
+    return found;
+  }
+
+  // The word alone is a topic; with "you", before a comma or colon, or after "dear", "to", "hey" it
+  // is who is spoken to.
+  bool speaks_to_assistant(const Clause& clause) const {
+    static const std::uint64_t kTo[] = {token_hash("dear"), token_hash("hey"), token_hash("hello"),
+                                        token_hash("hi"),   token_hash("to"),  token_hash("attention"),
+                                        token_hash("for"),  token_hash("an"),  token_hash("liebe"),
+                                        token_hash("cher"), token_hash("querido")};
+    bool you = false;
+    for (std::uint32_t i = clause.first; i < clause.last; ++i) you |= (meaning(i).signs & kYou) != 0;
+    for (std::uint32_t i = clause.first; i < clause.last; ++i) {
+      if ((meaning(i).signs & kAssistant) == 0) continue;
+      if (you) return true;
+      const char behind = at_or_space(text_, r_.tokens[i].end);
+      if ((behind == ',' || behind == ':') && i < clause.first + 3) return true;
+      for (std::uint32_t k = i; k > clause.first && i - k < 3; --k) {
+        if (std::ranges::find(kTo, r_.tokens[k - 1].hash) != std::end(kTo)) return true;
+      }
+    }
+    return false;
+  }
+
+  // An overriding word with what it overrides behind it, within a few words.
+  bool overrides(const Clause& clause) const {
+    constexpr std::uint32_t kReach = 6;
+    for (std::uint32_t i = clause.first; i < clause.last; ++i) {
+      if ((meaning(i).signs & kOverride) == 0 || r_.tokens[i].inflected) continue;
+      for (std::uint32_t k = i + 1; k < std::min(clause.last, i + kReach); ++k) {
+        if ((meaning(k).signs & (kPrior | kTask)) != 0) return true;
+      }
+    }
+    return false;
+  }
+
+  bool the_user(const Clause& clause) const {
+    static const std::uint64_t kThe[] = {token_hash("the"), token_hash("this"), token_hash("your"),
+                                         token_hash("our"), token_hash("el"),   token_hash("der"),
+                                         token_hash("den"), token_hash("dem")};
+    for (std::uint32_t i = clause.first; i < clause.last; ++i) {
+      if ((meaning(i).signs & kUserWord) == 0) continue;
+      if (i > clause.first &&
+          std::ranges::find(kThe, r_.tokens[i - 1].hash) != std::end(kThe)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  // "do not tell", "without informing": the negation stands shortly before.
+  bool hides(const Clause& clause) const {
+    constexpr std::uint32_t kReach = 4;
+    for (std::uint32_t i = clause.first; i < clause.last; ++i) {
+      if ((meaning(i).signs & kNegation) == 0) continue;
+      for (std::uint32_t k = i + 1; k < std::min(clause.last, i + kReach); ++k) {
+        if ((meaning(k).signs & kTell) != 0) return true;
+      }
+    }
+    return false;
+  }
+
+  // A delimiter of roles or messages around the clause: <system>, [INST], <|...|>, ### System:
+  bool role_mark(const Clause& clause) const {
+    static const std::uint64_t kRoles[] = {
+        token_hash("system"), token_hash("inst"),      token_hash("user"),
+        token_hash("human"),  token_hash("assistant"), token_hash("instruction"),
+        token_hash("prompt"), token_hash("im_start"),  token_hash("im_end"),
+        token_hash("admin"),  token_hash("developer"), token_hash("override"),
+        token_hash("command")};
+    const Token& first = r_.tokens[clause.first];
+    const char before = first.begin > 0 ? text_[first.begin - 1] : ' ';
+    const char behind = at_or_space(text_, first.end);
+    const bool known = std::ranges::find(kRoles, first.hash) != std::end(kRoles);
+    if (known && (before == '[' || before == '|' || before == '#' || behind == ']')) return true;
+    if (known && behind == ':' && is_upper(text_[first.begin])) return true;
+    // A tag of our own making around a passage: <INFORMATION>, <important_note>.
+    if (before != '<') return false;
+    if (known && behind == '>') return true;
+    return behind == '>' && first.end - first.begin > 3 &&
+           std::ranges::all_of(text_.substr(first.begin, first.end - first.begin),
+                               [](char byte) { return is_upper(byte) || byte == '_'; });
+  }
+
+  bool shouted(const Clause& clause) const {
+    constexpr std::size_t kLettersMin = 5;
+    const std::size_t end = r_.tokens[clause.last - 1].end;
+    if (text_.substr(end, 3) == "!!!") return true;
+    std::size_t capitals = 0;
+    for (std::uint32_t i = clause.first; i < clause.last; ++i) {
+      const Token& token = r_.tokens[i];
+      const std::string_view word = text_.substr(token.begin, token.end - token.begin);
+      if (token.kind == TokenKind::kWord && word.size() >= kLettersMin &&
+          std::ranges::all_of(word, is_upper)) {
+        ++capitals;
+      }
+    }
+    return capitals >= 1 && (meaning(clause.first).signs & (kUrgent | kTask)) != 0;
+  }
+
+  // ------------------------------------------------------------------ passages
+
+  void gather() {
+    std::size_t i = 0;
+    while (i < r_.clauses.size() && r_.passages.size() < kPassagesMax) {
+      if (!r_.clauses[i].asks && !framed(i)) {
+        ++i;
+        continue;
+      }
+      i = take(i);
+    }
+  }
+
+  // Two strong frames near by make a clause an instruction whatever its grammar.
+  bool framed(std::size_t i) const {
+    Frames near = 0;
+    const std::size_t begin = i < kFrameReach ? 0 : i - kFrameReach;
+    for (std::size_t k = begin; k <= std::min(i + kFrameReach, r_.clauses.size() - 1); ++k) {
+      near |= r_.clauses[k].frames;
+    }
+    return std::popcount(static_cast<unsigned>(near & kStrongFrames)) >= 2;
+  }
+
+  // A passage from clause i on; where the next one may begin.
+  std::size_t take(std::size_t i) {
+    const Clause& first = r_.clauses[i];
+    Passage passage{.first = first.first, .last = first.first, .field = first.field};
+    for (std::size_t k = i < kFrameReach ? 0 : i - kFrameReach; k < i; ++k) {
+      passage.frames = static_cast<Frames>(passage.frames | (r_.clauses[k].frames & kStrongFrames));
+    }
+    std::size_t k = i;
+    for (; k < r_.clauses.size() && k < i + kPassageClausesMax; ++k) {
+      const Clause& clause = r_.clauses[k];
+      // A new field is a new voice, unless what was said so far is framed: a framed block goes on
+      // over empty lines.
+      if (clause.field != passage.field && !goes_on(passage, clause)) break;
+      if (clause.last - passage.first > kPassageTokensMax && k > i) break;
+      passage.field = clause.field;
+      passage.last = std::min<std::uint32_t>(clause.last, passage.first + kPassageTokensMax);
+      passage.frames |= clause.frames;
+      passage.acts |= clause.asks ? clause.asked : clause.acts;
+    }
+    r_.passages.push_back(passage);
+    return std::max(k, i + 1);
+  }
+
+  static bool goes_on(const Passage& passage, const Clause& /*next*/) {
+    return std::popcount(static_cast<unsigned>(passage.frames & kStrongFrames)) >= 2;
+  }
+
+  Reading& r_;
+  std::string_view text_;
+};
+
+}  // namespace
+
+std::string_view Reading::text_of(const Passage& passage) const {
+  if (passage.last <= passage.first) return {};
+  const std::uint32_t begin = tokens[passage.first].begin;
+  return text.substr(begin, tokens[passage.last - 1].end - begin);
+}
+
+void read_text(std::string_view text, Reading& reading) {
+  reading.text = text;
+  reading.tokens.clear();
+  reading.clauses.clear();
+  reading.passages.clear();
+  reading.fields = 0;
+  tokenize(text, reading.tokens);
+  Reader(reading).run();
+}
+
+}  // namespace tocsin::flow

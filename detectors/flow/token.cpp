@@ -1,0 +1,374 @@
+#include "detectors/flow/token.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace tocsin::flow {
+namespace {
+
+// FNV-1a's step, with a last mix: a byte a multiplication, which is what normalising on the way
+// costs anyway.
+constexpr std::uint64_t kOffset = 0xcbf29ce484222325;
+constexpr std::uint64_t kPrime = 0x00000100000001b3;
+constexpr std::uint64_t step(std::uint64_t state, char byte) {
+  return (state ^ static_cast<unsigned char>(byte)) * kPrime;
+}
+constexpr std::uint64_t finish(std::uint64_t state) {
+  constexpr std::uint64_t kMix = 0x9fb21c651e98df25;
+  state ^= state >> 32U;
+  state *= kMix;
+  return state ^ (state >> 28U);
+}
+
+constexpr std::size_t kAccountDigitsMin = 7;
+constexpr std::size_t kGroupBytesMax = 8;   // of one group of a long number
+constexpr std::size_t kGroupsMax = 10;      // of a long number
+constexpr std::size_t kLongNumbersMax = 64; // written in groups, of a text
+constexpr std::size_t kIbanBytesMin = 15;   // ISO 13616: Norway has the shortest
+constexpr std::size_t kCodeBytesMin = 5;    // "4pm", "2nd", "v2" name nothing
+
+enum Class : std::uint8_t { kOther, kLetter, kDigit, kConnector };
+
+constexpr std::array<Class, 256> kClasses = [] {
+  std::array<Class, 256> classes{};
+  for (unsigned byte = 0; byte < 256; ++byte) {
+    const bool letter = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+                        byte >= 0x80 || byte == '_';
+    if (letter) classes[byte] = kLetter;
+    if (byte >= '0' && byte <= '9') classes[byte] = kDigit;
+  }
+  for (const char byte : std::string_view(".-/:@%+=&?#~',")) {
+    classes[static_cast<unsigned char>(byte)] = kConnector;
+  }
+  return classes;
+}();
+
+Class class_of(char byte) { return kClasses[static_cast<unsigned char>(byte)]; }
+bool is_part(char byte) { return class_of(byte) == kLetter || class_of(byte) == kDigit; }
+char lower(char byte) { return byte >= 'A' && byte <= 'Z' ? static_cast<char>(byte | 0x20) : byte; }
+
+// What a run of characters consists of.
+struct Shape {
+  std::size_t digits = 0;
+  std::size_t letters = 0;
+  std::size_t dots = 0;
+  std::size_t slashes = 0;
+  std::size_t dashes = 0;
+  bool at = false;
+  bool scheme = false;
+  bool underscore = false;
+};
+
+class Cutter {
+ public:
+  Cutter(std::string_view text, std::vector<Token>& out)
+      : text_(text), out_(out), room_(out.size() + kTokensMax) {}
+
+  void run() {
+    std::size_t at = 0;
+    while (at < text_.size() && out_.size() < room_) {
+      if (!begins(at)) {
+        ++at;
+        continue;
+      }
+      const std::size_t end = run_from(at);
+      emit(at, end);
+      at = end;
+    }
+  }
+
+ private:
+  // A path begins with its slash, a telephone number with its plus.
+  [[nodiscard]] bool begins(std::size_t at) const {
+    const char byte = text_[at];
+    if (is_part(byte)) return true;
+    if (at + 1 >= text_.size()) return false;
+    if (byte == '+') return class_of(text_[at + 1]) == kDigit;
+    if (byte == '/') return is_part(text_[at + 1]) || text_[at + 1] == '.';
+    return byte == '~' && text_[at + 1] == '/';
+  }
+
+  [[nodiscard]] bool part_at(std::size_t at) const {
+    return at < text_.size() && is_part(text_[at]);
+  }
+
+  // Whether the connector at `at` holds together what stands on both sides of it.
+  bool connects(std::size_t at) {
+    const char byte = text_[at];
+    const bool url = shape_.scheme || shape_.slashes > 0;
+    const bool digits = at > 0 && class_of(text_[at - 1]) == kDigit && at + 1 < text_.size() &&
+                        class_of(text_[at + 1]) == kDigit;
+    switch (byte) {
+      case ',':
+        return digits && part_at(at + 3) && class_of(text_[at + 3]) == kDigit &&
+               !(part_at(at + 4) && class_of(text_[at + 4]) == kDigit) && shape_.letters == 0;
+      case ':':
+        return digits || (url && part_at(at + 1));
+      case '\'':
+        return false;
+      case '.':
+      case '-':
+      case '@':
+        return part_at(at + 1);
+      case '/':
+        return part_at(at + 1) || (url && at + 1 < text_.size() && text_[at + 1] == '.');
+      case '+':
+        return part_at(at + 1) && (url || shape_.letters > 0);
+      default:  // % = & ? # ~
+        return url && (part_at(at + 1) ||
+                       (at + 1 < text_.size() && class_of(text_[at + 1]) == kConnector &&
+                        part_at(at + 2)));
+    }
+  }
+
+  // The end of the run that begins at `at`; leaves its shape in shape_.
+  std::size_t run_from(std::size_t at) {
+    shape_ = {};
+    while (at < text_.size()) {
+      const char byte = text_[at];
+      switch (class_of(byte)) {
+        case kLetter:
+          shape_.underscore |= byte == '_';
+          ++shape_.letters;
+          break;
+        case kDigit:
+          ++shape_.digits;
+          break;
+        case kConnector:
+          if (text_.substr(at).starts_with("://") && part_at(at + 3)) {
+            shape_.scheme = true;
+            shape_ = {.scheme = true};
+            at += 3;
+            continue;
+          }
+          if (shape_.letters + shape_.digits > 0 && !connects(at)) return at;
+          shape_.dots += byte == '.' ? 1 : 0;
+          shape_.slashes += byte == '/' ? 1 : 0;
+          shape_.dashes += byte == '-' ? 1 : 0;
+          shape_.at |= byte == '@';
+          break;
+        case kOther:
+          return at;
+      }
+      ++at;
+    }
+    return at;
+  }
+
+  void emit(std::size_t begin, std::size_t end) {
+    const std::string_view run = text_.substr(begin, end - begin);
+    Token token{.begin = static_cast<std::uint32_t>(begin),
+                .end = static_cast<std::uint32_t>(end),
+                .kind = TokenKind::kWord,
+                .capital = run.front() >= 'A' && run.front() <= 'Z'};
+    if (shape_.letters == 0 && shape_.digits == 0) return;
+    if (shape_.scheme || run.starts_with("www.")) return emit_url(token, run);
+    if (shape_.at && shape_.dots > 0) return emit_as(token, run, TokenKind::kEmail);
+    if (shape_.slashes > 0 && shape_.letters > 0) return emit_slashed(token, run);
+    if (shape_.letters == 0) return emit_number(token, run);
+    if (shape_.dots > 0 && run.size() > 2 * shape_.dots + 1 && !initials(run)) {
+      return emit_as(token, run, TokenKind::kName);
+    }
+    if (shape_.digits > 0 || shape_.underscore) return emit_code(token, run);
+    emit_word(token, run);
+  }
+
+  // "e.g", "U.S": letters each behind a dot.
+  static bool initials(std::string_view run) {
+    std::size_t longest = 0;
+    std::size_t length = 0;
+    for (const char byte : run) {
+      length = byte == '.' ? 0 : length + 1;
+      longest = std::max(longest, length);
+    }
+    return longest <= 1;
+  }
+
+  void emit_as(Token token, std::string_view run, TokenKind kind) {
+    token.kind = kind;
+    token.hash = hash_all(run);
+    out_.push_back(token);
+  }
+
+  static std::uint64_t hash_all(std::string_view run) {
+    std::uint64_t state = kOffset;
+    for (const char byte : run) state = step(state, lower(byte));
+    return finish(state);
+  }
+
+  void emit_url(Token token, std::string_view run) {
+    if (const auto scheme = run.find("://"); scheme != std::string_view::npos) {
+      run.remove_prefix(scheme + 3);
+    }
+    if (run.starts_with("www.") || run.starts_with("WWW.")) run.remove_prefix(4);
+    while (run.ends_with('/')) run.remove_suffix(1);
+    const std::string_view host = run.substr(0, run.find_first_of("/?#:"));
+    emit_as(token, run, TokenKind::kUrl);
+    if (host.size() < run.size() && out_.size() < room_) emit_as(token, host, TokenKind::kName);
+  }
+
+  void emit_slashed(Token token, std::string_view run) {
+    const std::string_view first = run.substr(0, run.find('/'));
+    // "example.com/a" is a URL as people write them; "notes.txt/a" is one, too, and no harm done.
+    if (first.size() > 3 && first.find('.', 1) != std::string_view::npos) {
+      return emit_url(token, run);
+    }
+    const bool path = first.empty() || run.front() == '~' || run.front() == '.' ||
+                      shape_.slashes > 1 || shape_.dots > 0;
+    if (path) return emit_as(token, run, TokenKind::kPath);
+    // "and/or", "T-shirt/M": two words.
+    emit(token.begin, token.begin + first.size(), first);
+    const std::size_t second = token.begin + first.size() + 1;
+    emit(second, token.end, text_.substr(second, token.end - second));
+  }
+
+  // A part of a run: its shape is looked at anew.
+  void emit(std::size_t begin, std::size_t end, std::string_view run) {
+    if (run.empty() || out_.size() >= room_) return;
+    shape_ = {};
+    for (const char byte : run) {
+      shape_.letters += class_of(byte) == kLetter ? 1 : 0;
+      shape_.digits += class_of(byte) == kDigit ? 1 : 0;
+    }
+    emit(begin, end);
+  }
+
+  void emit_number(Token token, std::string_view run) {
+    const bool date = shape_.dashes == 2 && run.size() == 10 && run[4] == '-';
+    std::uint64_t state = kOffset;
+    if (shape_.digits >= kAccountDigitsMin && !date && shape_.dots == 0 && shape_.slashes == 0) {
+      token.kind = run.find(',') == std::string_view::npos ? TokenKind::kAccount
+                                                          : TokenKind::kNumber;
+      for (const char byte : run) {
+        if (class_of(byte) == kDigit) state = step(state, byte);
+      }
+    } else {
+      token.kind = TokenKind::kNumber;
+      // 1200.00 and 1,200.0 are 1200.
+      if (shape_.dots == 1) {
+        const std::size_t dot = run.find('.');
+        if (run.find_first_not_of('0', dot + 1) == std::string_view::npos) run = run.substr(0, dot);
+      }
+      for (const char byte : run) {
+        if (byte != ',' && byte != '+') state = step(state, byte);
+      }
+    }
+    token.hash = finish(state);
+    out_.push_back(token);
+    join_groups();
+  }
+
+  void emit_code(Token token, std::string_view run) {
+    const bool iban = run.size() >= kIbanBytesMin && shape_.dashes == 0 && looks_like_iban(run);
+    const bool named = run.size() >= kCodeBytesMin && !(shape_.digits == 0 && run.front() == '_');
+    token.kind = iban ? TokenKind::kAccount : named ? TokenKind::kCode : TokenKind::kNumber;
+    token.hash = hash_all(run);
+    out_.push_back(token);
+    join_groups();
+  }
+
+  static bool looks_like_iban(std::string_view run) {
+    return class_of(run[0]) == kLetter && class_of(run[1]) == kLetter && run[0] != '_' &&
+           class_of(run[2]) == kDigit && class_of(run[3]) == kDigit;
+  }
+
+  void emit_word(Token token, std::string_view run) {
+    std::uint64_t state = kOffset;
+    std::uint64_t before = kOffset;
+    for (const char byte : run) {
+      if (byte == '-') continue;  // e-mail, email
+      before = state;
+      state = step(state, lower(byte));
+    }
+    const bool plural = run.size() > 3 && lower(run.back()) == 's' &&
+                        lower(run[run.size() - 2]) != 's' && lower(run[run.size() - 2]) != 'u' &&
+                        lower(run[run.size() - 2]) != 'i';
+    token.inflected = plural;
+    token.hash = finish(plural ? before : state);
+    out_.push_back(token);
+  }
+
+  // "DE80 0000 4371 1217", "4539 6468 4764 8021", "+49 170 1234567": the last tokens, single spaces
+  // between them, as the number they are together.  Appended when the group ends here for now; a
+  // longer group appends a longer number.
+  void join_groups() {
+    std::size_t first = out_.size() - 1;
+    std::size_t groups = 1;
+    while (first > 0 && groups < kGroupsMax && is_group(out_[first]) && is_group(out_[first - 1]) &&
+           out_[first - 1].end + 1 == out_[first].begin && text_[out_[first - 1].end] == ' ') {
+      --first;
+      ++groups;
+      if (text_[out_[first].begin] == '+' || starts_iban(out_[first])) break;
+    }
+    if (groups < 2 || !is_group(out_.back())) return;
+    const std::string_view whole =
+        text_.substr(out_[first].begin, out_.back().end - out_[first].begin);
+    std::uint64_t state = kOffset;
+    std::size_t bytes = 0;
+    for (const char byte : whole) {
+      if (!is_part(byte)) continue;
+      state = step(state, lower(byte));
+      ++bytes;
+    }
+    const bool iban = starts_iban(out_[first]);
+    if (bytes < (iban ? kIbanBytesMin : kAccountDigitsMin + 1) || joined_.size() >= kLongNumbersMax) {
+      return;
+    }
+    joined_.push_back({.hash = finish(state),
+                       .begin = out_[first].begin,
+                       .end = out_.back().end,
+                       .kind = TokenKind::kAccount});
+  }
+
+  [[nodiscard]] bool is_group(const Token& token) const {
+    if (token.end - token.begin > kGroupBytesMax) return false;
+    const std::string_view run = text_.substr(token.begin, token.end - token.begin);
+    return std::ranges::all_of(run, [](char byte) {
+             return class_of(byte) == kDigit || (byte >= 'A' && byte <= 'Z') || byte == '+';
+           }) &&
+           std::ranges::any_of(run, [](char byte) { return class_of(byte) == kDigit; });
+  }
+  [[nodiscard]] bool starts_iban(const Token& token) const {
+    return token.end - token.begin == 4 &&
+           looks_like_iban(text_.substr(token.begin, token.end - token.begin));
+  }
+
+ public:
+  // Numbers found in groups, behind the tokens they are made of.
+  void append_joined() {
+    if (joined_.empty()) return;
+    for (std::size_t i = 0; i < joined_.size() && out_.size() < room_; ++i) {
+      // The longest of those that begin at the same place.
+      if (i + 1 < joined_.size() && joined_[i + 1].begin == joined_[i].begin) continue;
+      const auto place =
+          std::ranges::lower_bound(out_, joined_[i].end, {}, [](const Token& t) { return t.end; });
+      out_.insert(place == out_.end() ? place : std::next(place), joined_[i]);
+    }
+  }
+
+ private:
+  std::string_view text_;
+  std::vector<Token>& out_;
+  std::size_t room_;
+  Shape shape_;
+  std::vector<Token> joined_;
+};
+
+}  // namespace
+
+std::uint64_t token_hash(std::string_view word) {
+  std::vector<Token> tokens;
+  tokenize(word, tokens);
+  return tokens.empty() ? 0 : tokens.front().hash;
+}
+
+void tokenize(std::string_view text, std::vector<Token>& out) {
+  Cutter cutter(text, out);
+  cutter.run();
+  cutter.append_joined();
+}
+
+}  // namespace tocsin::flow

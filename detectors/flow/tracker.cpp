@@ -1,0 +1,552 @@
+#include "detectors/flow/tracker.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "daemon/text.h"
+#include "detectors/detector.h"
+
+namespace tocsin::flow {
+namespace {
+
+constexpr std::size_t kSensesMax = 4096;         // tools whose names were looked at, a worker
+constexpr std::size_t kNameBytesMax = 256;       // of a tool's or parameter's name
+constexpr std::size_t kOriginBytesMax = 64;      // of an id or name kept as origin
+constexpr std::size_t kCallTokensMax = 4096;     // of a call's arguments together
+constexpr std::size_t kWishWordsMax = 12;        // of an answer that can be a mere yes
+constexpr std::size_t kNamingReach = 60;         // tokens around a passage that say whose it is
+constexpr double kEchoShare = 0.8;               // of a passage's words that the agent wrote itself
+constexpr std::size_t kResultTailBytes = kTextBytesMax / 4;
+
+bool is_content(const Meaning& meaning) {
+  return meaning.acts == 0 && (meaning.signs & (kStop | kOpener | kPolite | kModal | kYou | kSpeaker |
+                                               kNegation | kContainer)) == 0;
+}
+
+bool is_strong(TokenKind kind) { return is_identifier(kind); }
+
+// Parameters that say where something goes, when nobody declared which do.
+bool names_destination(std::string_view path) {
+  static const std::array<std::uint64_t, 34> kWords = [] {
+    std::array<std::uint64_t, 34> hashes{};
+    constexpr std::string_view kNames[] = {
+        "to",      "recipient", "cc",     "bcc",      "email",     "address",  "url",
+        "uri",     "host",      "domain", "endpoint", "webhook",   "channel",  "account",
+        "iban",    "payee",     "phone",  "number",   "user",      "username", "participant",
+        "invitee", "attendee",  "member", "link",     "website",   "site",     "destination",
+        "target",  "receiver",  "contact", "server",  "beneficiary", "handle"};
+    static_assert(std::size(kNames) == 34);
+    for (std::size_t i = 0; i < hashes.size(); ++i) hashes[i] = token_hash(kNames[i]);
+    return hashes;
+  }();
+  for (const std::string& word : identifier_words(path.substr(0, kNameBytesMax))) {
+    if (std::ranges::find(kWords, token_hash(word)) != kWords.end()) return true;
+  }
+  return false;
+}
+
+bool is_noun_of(std::string_view word, std::string_view nouns) {
+  return (" " + std::string(nouns) + " ").find(" " + std::string(word) + " ") != std::string::npos;
+}
+
+// Acts that the things a tool works on stand for.
+Acts acts_of_noun(std::string_view word) {
+  if (is_noun_of(word, "money payment transaction transactions fund funds invoice bill")) return kPay;
+  if (is_noun_of(word, "email mail message sms notification dm")) return kSend;
+  if (is_noun_of(word, "permission permissions access member members collaborator role participants "
+                       "participant user")) {
+    return kGrant;
+  }
+  if (is_noun_of(word, "webpage url page web http")) return kFetch;
+  if (is_noun_of(word, "command shell bash terminal python code script")) return kRun;
+  if (is_noun_of(word, "hotel flight restaurant car ticket reservation booking")) return kBook;
+  return 0;
+}
+
+std::uint32_t share_of_triples(const std::vector<std::uint32_t>& words,
+                               const std::vector<std::uint32_t>& within) {
+  if (words.size() < 3) return 0;
+  std::uint32_t found = 0;
+  for (std::size_t i = 0; i + 3 <= words.size(); ++i) {
+    for (std::size_t k = 0; k + 3 <= within.size(); ++k) {
+      if ((within[k] & ~1U) == words[i] && (within[k + 1] & ~1U) == words[i + 1] &&
+          (within[k + 2] & ~1U) == words[i + 2]) {
+        ++found;
+        break;
+      }
+    }
+  }
+  return static_cast<std::uint32_t>(100 * found / (words.size() - 2));
+}
+
+bool stands_in(const std::vector<std::uint32_t>& words, const std::vector<std::uint32_t>& within) {
+  return !words.empty() && words.size() <= within.size() &&
+         std::search(within.begin(), within.end(), words.begin(), words.end(),
+                     [](std::uint32_t a, std::uint32_t b) { return (a & ~1U) == b; }) !=
+             within.end();
+}
+
+int strong_frames(Frames frames) {
+  return std::popcount(static_cast<unsigned>(frames & kStrongFrames));
+}
+int weak_frames(Frames frames) {
+  return std::popcount(static_cast<unsigned>(frames & ~kStrongFrames));
+}
+
+}  // namespace
+
+const Flow& Tracker::follow(const Event& event, const EventContext& context,
+                            SessionMemory& memory) {
+  flow_ = {.carried = std::exchange(flow_.carried, {})};
+  flow_.carried.clear();
+  switch (event.type) {
+    case EventType::kSystemMessage:
+      on_system(event, memory);
+      break;
+    case EventType::kUserMessage:
+      on_user(event, memory);
+      break;
+    case EventType::kToolCall:
+      on_call(event, context, memory);
+      break;
+    case EventType::kToolResult:
+      on_result(event, context, memory);
+      break;
+    default:
+      break;
+  }
+  return flow_;
+}
+
+// ------------------------------------------------------------------ principals
+
+void Tracker::on_system(const Event& event, SessionMemory& memory) {
+  reading_.tokens.clear();
+  tokenize(event.text.substr(0, kTextBytesMax), reading_.tokens);
+  for (const Token& token : reading_.tokens) {
+    if (!is_identifier(token.kind)) continue;
+    memory.limited |= !memory.system.insert(memory.mixed(token.hash));
+  }
+}
+
+void Tracker::on_user(const Event& event, SessionMemory& memory) {
+  read_text(event.text.substr(0, kTextBytesMax), reading_);
+  learn_user_words(event, memory);
+  learn_wishes(memory);
+}
+
+void Tracker::learn_user_words(const Event& event, SessionMemory& memory) {
+  std::uint32_t clause = 0;
+  for (std::uint32_t i = 0; i < reading_.tokens.size(); ++i) {
+    while (clause + 1 < reading_.clauses.size() && reading_.clauses[clause].last <= i) ++clause;
+    const Token& token = reading_.tokens[i];
+    const std::uint32_t hash = memory.mixed(token.hash);
+    memory.limited |= !memory.user.insert(hash);
+    const char before = token.begin > 0 ? event.text[token.begin - 1] : ' ';
+    const bool quoted = before == '"' || before == '\'' || before == '`';
+    const bool name = token.capital && i > reading_.clauses[clause].first;
+    if (is_identifier(token.kind) || quoted || name) {
+      memory.limited |= !memory.names.insert(hash);
+    }
+  }
+}
+
+// A word that can be a verb and a noun is a verb at the beginning of a clause and behind "to",
+// "and", "you"; "my e-mails" and "the order" ask for nothing.
+bool Tracker::verb_is_used(std::size_t token) const {
+  const auto clause = std::ranges::find_if(
+      reading_.clauses, [token](const Clause& c) { return c.first <= token && token < c.last; });
+  if (clause == reading_.clauses.end() || token == clause->first) return true;
+  const Meaning before = meaning_of(reading_.tokens[token - 1].hash);
+  return (before.signs & (kBeforeVerb | kModal | kPolite | kOpener | kYou | kSpeaker)) != 0;
+}
+
+void Tracker::learn_wishes(SessionMemory& memory) {
+  Signs all = 0;
+  for (const Clause& clause : reading_.clauses) {
+    Signs signs = 0;
+    for (std::uint32_t i = clause.first; i < clause.last; ++i) {
+      const Token& token = reading_.tokens[i];
+      if (token.kind != TokenKind::kWord) continue;
+      const Meaning word = meaning_of(token.hash);
+      signs |= word.signs;
+      const bool to_me = i + 1 < clause.last &&
+                         (meaning_of(reading_.tokens[i + 1].hash).signs & kSpeaker) != 0;
+      if (word.acts != 0 && !to_me && verb_is_used(i)) memory.wishes.acts |= word.acts;
+    }
+    all |= signs;
+    if ((signs & kDo) != 0 && (signs & kSays) != 0) memory.wishes.delegates = true;
+    if ((signs & (kDetail | kContainer)) != 0) memory.wishes.material = true;
+  }
+  if ((all & kAgree) == 0 || reading_.tokens.size() > kWishWordsMax) return;
+  for (Instruction& instruction : memory.instructions) instruction.agreed = true;
+}
+
+// ------------------------------------------------------------------ calls
+
+const Tracker::ToolSense& Tracker::sense_of(std::string_view tool) {
+  const std::uint64_t key = hash64(tool);
+  if (const auto found = senses_.find(key); found != senses_.end()) return found->second;
+  if (senses_.size() >= kSensesMax) senses_.clear();
+  ToolSense sense;
+  for (const std::string& word : identifier_words(tool.substr(0, kNameBytesMax))) {
+    const std::uint64_t hash = token_hash(word);
+    const Meaning meaning = meaning_of(hash);
+    const bool verb = meaning.acts != 0 && sense.acts == 0;
+    if (verb) sense.acts |= meaning.acts;
+    sense.acts |= acts_of_noun(word);
+    if (!verb && (meaning.signs & kStop) == 0 && hash != 0) sense.nouns.push_back(hash);
+  }
+  return senses_.emplace(key, std::move(sense)).first->second;
+}
+
+void Tracker::cut_arguments(const Event& event, const EventContext& context,
+                            const SessionMemory& memory) {
+  call_tokens_.clear();
+  arguments_.clear();
+  for (const Leaf& leaf : event.tool.arguments) {
+    if (leaf.kind == LeafKind::kNull || leaf.kind == LeafKind::kBoolean) continue;
+    reading_.tokens.clear();
+    tokenize(leaf.text.substr(0, kTextBytesMax), reading_.tokens);
+    Argument argument{.leaf = &leaf, .first = call_tokens_.size()};
+    if (context.tool.declared != nullptr) {
+      const std::string_view root = leaf.path.substr(0, leaf.path.find('.'));
+      argument.destination = std::ranges::find(context.tool.declared->destination, root) !=
+                             context.tool.declared->destination.end();
+    } else {
+      argument.destination = names_destination(leaf.path);
+    }
+    for (const Token& token : reading_.tokens) {
+      if (call_tokens_.size() >= kCallTokensMax) break;
+      const std::uint32_t hash = memory.mixed(token.hash);
+      call_tokens_.push_back(
+          {.hash = hash,
+           .token = token,
+           .meaning = token.kind == TokenKind::kWord ? meaning_of(token.hash) : Meaning{},
+           .users = memory.said_by_principal(hash)});
+    }
+    argument.last = call_tokens_.size();
+    if (argument.last > argument.first) arguments_.push_back(argument);
+  }
+}
+
+// A read is one, too, when it names the place it contacts.
+bool Tracker::is_sink(const EventContext& context) const {
+  if (context.tool.effect != Effect::kRead) return true;
+  return std::ranges::any_of(arguments_, [this](const Argument& argument) {
+    return std::any_of(call_tokens_.begin() + static_cast<std::ptrdiff_t>(argument.first),
+                       call_tokens_.begin() + static_cast<std::ptrdiff_t>(argument.last),
+                       [&argument](const CallToken& token) {
+                         return token.token.kind == TokenKind::kUrl ||
+                                (argument.destination && token.token.kind == TokenKind::kName);
+                       });
+  });
+}
+
+void Tracker::on_call(const Event& event, const EventContext& context, SessionMemory& memory) {
+  const ToolSense& tool = sense_of(event.tool.name);
+  cut_arguments(event, context, memory);
+  flow_.sink = is_sink(context);
+  carry(memory);
+  if (flow_.sink) judge(tool, context, memory);
+
+  PendingCall pending{.call = memory.mixed(hash64(event.tool.call_id))};
+  if (flow_.obeying) pending.points = static_cast<float>(flow_.obeying->points);
+  for (const CallToken& token : call_tokens_) {
+    pending.named |= memory.names.contains(token.hash) ||
+                     (token.users && is_content(token.meaning));
+    memory.limited |= !memory.own.insert(token.hash);
+    if (token.users || !is_strong(token.token.kind)) continue;
+    for (std::size_t i = 0; i < memory.instructions.size() && pending.parent == 0; ++i) {
+      if (std::ranges::find(memory.instructions[i].tokens, token.hash | 1U) !=
+          memory.instructions[i].tokens.end()) {
+        pending.parent = static_cast<std::uint16_t>(i + 1);
+      }
+    }
+  }
+  for (const std::uint64_t noun : tool.nouns) {
+    pending.named |= memory.user.contains(memory.mixed(noun));
+  }
+  if (memory.pending.size() >= kPendingCallsMax) memory.pending.erase(memory.pending.begin());
+  memory.pending.push_back(pending);
+}
+
+// Which values came from results and not from the user.
+void Tracker::carry(const SessionMemory& memory) {
+  for (const Argument& argument : arguments_) {
+    for (std::size_t i = argument.first; i < argument.last; ++i) {
+      const CallToken& token = call_tokens_[i];
+      if (token.users || !is_strong(token.token.kind)) continue;
+      const Sighting* seen = memory.sightings.find(token.hash);
+      const Source* source = seen == nullptr ? nullptr : memory.source(seen->source);
+      if (source == nullptr) continue;
+      if (flow_.carried.size() >= kCarriedMax) return;
+      flow_.carried.push_back(
+          {.path = argument.leaf->path,
+           .value = argument.leaf->text.substr(token.token.begin,
+                                               token.token.end - token.token.begin),
+           .source = source,
+           .destination = argument.destination});
+    }
+  }
+}
+
+Link Tracker::link(const Instruction& instruction, std::size_t index, const SessionMemory& memory,
+                   Obeying& best) const {
+  Link link;
+  std::vector<std::uint32_t> words;
+  int strength = -1;
+  for (const Argument& argument : arguments_) {
+    words.clear();
+    bool foreign = false;
+    for (std::size_t i = argument.first; i < argument.last; ++i) {
+      const CallToken& token = call_tokens_[i];
+      words.push_back(token.hash);
+      foreign |= !token.users && (token.token.kind != TokenKind::kWord || is_content(token.meaning));
+      if (token.users || token.token.kind == TokenKind::kWord) continue;
+      // What the agent had written itself before the instruction was read is not the instruction's.
+      const std::uint32_t wanted = is_strong(token.token.kind) ? token.hash | 1U : token.hash;
+      const bool within =
+          std::ranges::find(instruction.tokens, wanted) != instruction.tokens.end();
+      const Sighting* seen = memory.sightings.find(token.hash);
+      const Source* first = seen == nullptr ? nullptr : memory.source(seen->source);
+      const bool derived = !within && first != nullptr &&
+                           (seen->where & Sighting::kDerived) != 0 && first->parent == index + 1;
+      if (!within && !derived) continue;
+      int here = 0;
+      if (!is_strong(token.token.kind)) {
+        link.short_value = true;
+      } else if (derived) {
+        link.derived = true;
+        here = 2;
+      } else if (seen != nullptr && (seen->where & Sighting::kAmbient) != 0) {
+        link.shared = true;
+        here = 2;
+      } else {
+        link.identifier = true;
+        here = 3;
+      }
+      if (here > strength) {
+        strength = here;
+        best.path = argument.leaf->path;
+        best.value =
+            argument.leaf->text.substr(token.token.begin, token.token.end - token.token.begin);
+      }
+    }
+    if (!foreign) continue;
+    if (tells_apart(argument) && stands_in(words, instruction.tokens)) {
+      link.whole_value = true;
+      if (strength < 1) {
+        strength = 1;
+        best.path = argument.leaf->path;
+        best.value = argument.leaf->text;
+      }
+    }
+    const unsigned percent = share_of_triples(words, instruction.tokens);
+    if (percent > link.prose_percent) {
+      link.prose_percent = percent;
+      if (strength < 1) {
+        best.path = argument.leaf->path;
+        best.value = argument.leaf->text;
+      }
+    }
+  }
+  return link;
+}
+
+// A value that would hardly stand in a text by chance: not a lone short number, not "yes".
+bool Tracker::tells_apart(const Argument& argument) const {
+  constexpr std::size_t kWordBytesMin = 4;
+  const CallToken& first = call_tokens_[argument.first];
+  if (argument.last - argument.first > 1) return true;
+  return first.token.kind != TokenKind::kNumber &&
+         first.token.end - first.token.begin >= kWordBytesMin;
+}
+
+void Tracker::judge(const ToolSense& tool, const EventContext& context,
+                    const SessionMemory& memory) {
+  const bool all_users = std::ranges::all_of(call_tokens_, [](const CallToken& token) {
+    return token.users || (token.token.kind == TokenKind::kWord && !is_content(token.meaning));
+  });
+  const bool named_destination = std::ranges::all_of(arguments_, [this](const Argument& argument) {
+    return !argument.destination ||
+           std::all_of(call_tokens_.begin() + static_cast<std::ptrdiff_t>(argument.first),
+                       call_tokens_.begin() + static_cast<std::ptrdiff_t>(argument.last),
+                       [](const CallToken& token) { return token.users; });
+  });
+  const bool has_destination =
+      std::ranges::any_of(arguments_, [](const Argument& argument) { return argument.destination; });
+  const bool noun_asked = std::ranges::any_of(tool.nouns, [&](std::uint64_t noun) {
+    return memory.user.contains(memory.mixed(noun));
+  });
+  const bool asked = (tool.acts & memory.wishes.acts) != 0;
+
+  for (std::size_t i = 0; i < memory.instructions.size(); ++i) {
+    const Instruction& instruction = memory.instructions[i];
+    Obeying found{.instruction = static_cast<std::uint16_t>(i), .frames = instruction.frames};
+    found.link = link(instruction, i, memory, found);
+    const bool strong = strong_frames(instruction.frames) >= 2;
+    const bool act = (tool.acts & instruction.acts) != 0;
+    const bool noun = std::ranges::any_of(tool.nouns, [&](std::uint64_t wanted) {
+      return std::ranges::find_if(instruction.tokens, [&](std::uint32_t token) {
+               return (token & ~1U) == memory.mixed(wanted);
+             }) != instruction.tokens.end();
+    });
+
+    double points = 0;
+    int kinds = 0;
+    const auto bind = [&](bool holds, double worth) {
+      if (!holds) return;
+      points = std::max(points, worth);
+      ++kinds;
+    };
+    bind(found.link.identifier, 4);
+    bind(found.link.shared, 2);
+    bind(found.link.whole_value, 2);
+    bind(found.link.derived, 2);
+    bind(found.link.prose_percent >= 30, 2);
+    bind(found.link.prose_percent >= 15 && found.link.prose_percent < 30, 1);
+    bind(found.link.short_value, 1);
+    bind(strong && act && noun, 1);
+    if (points == 0 || (all_users && !(strong && act && noun))) continue;
+    if (kinds > 1) points += 1;
+    if (act) points += 1;
+    if (noun) points += 1;
+    points += std::min(3.0, 1.5 * std::min(2, strong_frames(instruction.frames)) +
+                                0.5 * std::min(2, weak_frames(instruction.frames)));
+    const bool general = context.tool.effect == Effect::kExecute;
+    if (!general) {
+      points += asked ? -2 : 1;
+      if (!noun_asked) points += 1;
+    }
+    if (has_destination && named_destination) points -= found.link.identifier && strong ? 1 : 3;
+    const Source* source = memory.source(instruction.source);
+    const bool named = instruction.named || (source != nullptr && source->named);
+    found.delegation = instruction.agreed || (named && memory.wishes.delegates) ? Delegation::kActs
+                       : named && memory.wishes.material                        ? Delegation::kMaterial
+                                                                                : Delegation::kNone;
+    if (!strong) {
+      if (context.tool.effect == Effect::kRead) points -= 2;
+      if (general) points -= 1;
+      if (found.delegation == Delegation::kActs) points -= 3;
+      if (found.delegation == Delegation::kMaterial) points -= 1;
+    }
+    found.points = points;
+    found.asked_by_user = asked;
+    found.origin = source == nullptr ? nullptr : &source->origin;
+    if (!flow_.obeying || found.points > flow_.obeying->points) flow_.obeying = found;
+  }
+}
+
+// ------------------------------------------------------------------ results
+
+void Tracker::on_result(const Event& event, const EventContext& context, SessionMemory& memory) {
+  const std::uint32_t call = memory.mixed(hash64(event.tool.call_id));
+  auto pending = std::ranges::find(memory.pending, call, &PendingCall::call);
+  PendingCall answered{.call = call};
+  if (pending != memory.pending.end()) {
+    answered = *pending;
+    memory.pending.erase(pending);
+  }
+  if (answered.points > 0 && event.tool.error.empty()) flow_.carried_out = answered.points;
+  if (event.tool.result.empty()) return;
+  if (memory.sources.size() >= kSourcesMax) {
+    memory.limited = true;
+    memory.sources.erase(memory.sources.begin());
+    ++memory.sources_forgotten;
+  }
+  Source& source = memory.sources.emplace_back();
+  const auto index =
+      static_cast<std::uint16_t>(memory.sources_forgotten + memory.sources.size() - 1);
+  source.origin = {.event_id = std::string(event.event_id.substr(0, kOriginBytesMax)),
+                   .seq = context.seq,
+                   .tool = std::string(event.tool.name.substr(0, kOriginBytesMax))};
+  source.call = call;
+  source.parent = answered.parent;
+  source.named = answered.named;
+  const ToolProfile* declared = context.tool.declared;
+  const bool reads = context.tool.effect == Effect::kRead || context.tool.effect == Effect::kExecute;
+  source.untrusted = declared != nullptr ? declared->returns.untrusted : reads;
+  source.private_data = declared != nullptr ? declared->returns.private_data : reads;
+  flow_.source = &source;
+  for (const Leaf& leaf : event.tool.result) {
+    if (leaf.kind == LeafKind::kNull || leaf.kind == LeafKind::kBoolean) continue;
+    read_leaf(leaf, source, index, memory);
+  }
+  memory.limited |= memory.sightings.forgot();
+}
+
+void Tracker::read_leaf(const Leaf& leaf, Source& source, std::uint16_t source_index,
+                        SessionMemory& memory) {
+  const auto read = [&](std::string_view text) {
+    read_text(text, reading_);
+    in_passage_.assign(reading_.tokens.size(), 0);
+    for (const Passage& passage : reading_.passages) {
+      keep(passage, source_index, memory);
+    }
+    for (std::size_t i = 0; i < reading_.tokens.size(); ++i) {
+      const Token& token = reading_.tokens[i];
+      if (!is_strong(token.kind)) continue;
+      const std::uint32_t hash = memory.mixed(token.hash);
+      if (memory.own.contains(hash) || memory.said_by_principal(hash)) continue;
+      Sighting& seen = memory.sightings.at(hash);
+      if (seen.where == 0) {
+        seen.source = source_index;
+        if (source.parent != 0) seen.where |= Sighting::kDerived;
+      }
+      seen.where |= in_passage_[i] != 0 ? Sighting::kAsked : Sighting::kAmbient;
+    }
+  };
+  if (leaf.text.size() <= kTextBytesMax) return read(leaf.text);
+  memory.limited = true;
+  const std::size_t head = cut_at_character(leaf.text, kTextBytesMax - kResultTailBytes);
+  const std::size_t tail = cut_at_character(leaf.text, leaf.text.size() - kResultTailBytes);
+  read(leaf.text.substr(0, head));
+  read(leaf.text.substr(tail));
+}
+
+void Tracker::keep(const Passage& passage, std::uint16_t source_index, SessionMemory& memory) {
+  Instruction made{.source = source_index, .frames = passage.frames, .acts = passage.acts};
+  std::size_t content = 0;
+  std::size_t own = 0;
+  for (std::uint32_t i = passage.first; i < passage.last; ++i) {
+    const Token& token = reading_.tokens[i];
+    const std::uint32_t hash = memory.mixed(token.hash);
+    const bool theirs = is_strong(token.kind) && !memory.own.contains(hash);
+    made.tokens.push_back(hash | (theirs ? 1U : 0U));
+    if (token.kind == TokenKind::kWord && !is_content(meaning_of(token.hash))) continue;
+    ++content;
+    if (memory.own.contains(hash) || memory.user.contains(hash)) ++own;
+  }
+  if (content > 0 && static_cast<double>(own) >= kEchoShare * static_cast<double>(content)) return;
+  std::fill(in_passage_.begin() + passage.first, in_passage_.begin() + passage.last, 1);
+  const std::uint32_t begin =
+      passage.first > kNamingReach ? passage.first - static_cast<std::uint32_t>(kNamingReach) : 0;
+  for (std::uint32_t i = begin; i < passage.first && !made.named; ++i) {
+    made.named = memory.names.contains(memory.mixed(reading_.tokens[i].hash));
+  }
+  if (flow_.asking.empty() ||
+      strong_frames(passage.frames) > strong_frames(flow_.asking_frames)) {
+    flow_.asking = reading_.text_of(passage);
+    flow_.asking_frames = passage.frames;
+  }
+  made.tokens.shrink_to_fit();
+  if (memory.instructions.size() < MemoryLimits{}.instructions_max) {
+    memory.instructions.push_back(std::move(made));
+    return;
+  }
+  memory.limited = true;
+  // Full: the plainest, and of those the oldest, makes room for one that is more framed.
+  const auto plainest = std::ranges::min_element(
+      memory.instructions, {}, [](const Instruction& i) { return strong_frames(i.frames); });
+  if (strong_frames(plainest->frames) <= strong_frames(made.frames)) *plainest = std::move(made);
+}
+
+}  // namespace tocsin::flow

@@ -1,0 +1,88 @@
+// A call that does what a text the agent read says, and not what the user asked for.
+
+#include <array>
+#include <memory>
+#include <string>
+
+#include "detectors/detector.h"
+#include "detectors/flow/tracker.h"
+
+namespace tocsin {
+namespace {
+
+constexpr std::array<std::string_view, 5> kTags = {"owasp:LLM01", "owasp:ASI01", "owasp:ASI02",
+                                                   "atlas:AML.T0051.001", "nist:MS-2.7-001"};
+enum Rules : std::size_t { kObeys, kMayObey, kDone };
+constexpr std::array<DetectorRule, 3> kRules = {{
+    {.id = "hijack.obeys-content",
+     .title = "A call does what a text that the agent read told it to, and the user did not ask",
+     .severity = Severity::kHigh,
+     .category = Category::kPromptInjection,
+     .tags = kTags},
+    {.id = "hijack.may-obey-content",
+     .title = "A call takes what it does from a text that asks for it",
+     .severity = Severity::kMedium,
+     .category = Category::kPromptInjection,
+     .tags = kTags},
+    {.id = "hijack.carried-out",
+     .title = "What a text told the agent to do, and the user did not ask for, was done",
+     .severity = Severity::kCritical,
+     .category = Category::kPromptInjection,
+     .tags = kTags},
+}};
+
+struct Options {
+  double points_high = 5;
+  double points_medium = 3;
+};
+
+class State : public DetectorState {
+ public:
+  [[nodiscard]] std::size_t bytes() const override { return sizeof(*this); }
+};
+
+class Hijack : public Detector {
+ public:
+  explicit Hijack(const Options& options) : options_(options) {}
+
+  [[nodiscard]] std::unique_ptr<DetectorState> new_state() const override {
+    return std::make_unique<State>();
+  }
+
+  void on_event(const Event& event, const EventContext& context, DetectorState& /*state*/,
+                Reporter& reporter) const override {
+    if (context.flow == nullptr) return;
+    const flow::Flow& flow = *context.flow;
+    if (event.type == EventType::kToolCall && flow.obeying) report_call(*flow.obeying, reporter);
+    if (event.type == EventType::kToolResult && flow.carried_out &&
+        *flow.carried_out >= options_.points_high) {
+      const std::array<EvidenceView, 1> evidence = {
+          {{.field = "tool.call_id", .text = event.tool.call_id}}};
+      reporter.report(kDone, evidence);
+    }
+  }
+
+ private:
+  void report_call(const flow::Obeying& obeying, Reporter& reporter) const {
+    if (obeying.points < options_.points_medium) return;
+    const std::string field = "tool.arguments." + std::string(obeying.path);
+    const std::array<EvidenceView, 1> evidence = {
+        {{.field = field, .text = obeying.value, .origin = obeying.origin}}};
+    reporter.report(obeying.points >= options_.points_high ? kObeys : kMayObey, evidence);
+  }
+
+  Options options_;
+};
+
+std::unique_ptr<const Detector> make(yaml::MapReader& reader) {
+  Options options;
+  static_cast<void>(reader);
+  return std::make_unique<Hijack>(options);
+}
+
+}  // namespace
+
+extern constinit const DetectorSpec hijack_spec;
+constinit const DetectorSpec hijack_spec{.id = "hijack", .rules = kRules, .make = &make};
+
+}  // namespace tocsin
