@@ -11,6 +11,9 @@
 #include <system_error>
 #include <utility>
 
+#include <nlohmann/json.hpp>
+
+#include "daemon/case_expectations.h"
 #include "daemon/metrics/policy_metrics.h"
 #include "daemon/metrics/registry.h"
 #include "daemon/pipeline.h"
@@ -24,6 +27,7 @@ namespace fs = std::filesystem;
 
 constexpr std::array<std::string_view, 2> kEventFiles = {"events.jsonl", "events.jsonl.gz"};
 constexpr std::string_view kFindingsFile = "findings.txt";
+constexpr std::string_view kExpectFile = "expect.txt";
 constexpr std::size_t kPairsMax = 4'000'000;
 
 std::optional<fs::path> events_of(const fs::path& folder) {
@@ -37,11 +41,16 @@ std::optional<fs::path> events_of(const fs::path& folder) {
 // Writes findings as lines; hashes are left out, since their key is another in every process.
 class Lines final : public PipelineOutput {
  public:
-  explicit Lines(CaseResult& result) : result_(result) {}
+  Lines(CaseResult& result, CaseExpectations* expectations)
+      : result_(result), expectations_(expectations) {}
 
   void on_finding(const Finding& finding) override {
     if (++findings_ > kCaseFindingsMax) {
       complain(fmt::format("more than {} findings", kCaseFindingsMax));
+      return;
+    }
+    if (expectations_ != nullptr) {
+      expectations_->on_finding(finding);
       return;
     }
     const Evidence none;
@@ -61,17 +70,30 @@ class Lines final : public PipelineOutput {
   }
 
   CaseResult& result_;
+  CaseExpectations* expectations_;
   std::size_t findings_ = 0;
 };
 
-void play(FileSource& source, Pipeline& pipeline, CaseResult& result) {
-  Lines lines(result);
+// Empty where there is none: a control event, a line that will be rejected.
+std::string session_of(std::string_view line) {
+  const auto event = nlohmann::json::parse(line, nullptr, false);
+  if (!event.is_object()) return {};
+  const auto id = event.find("session_id");
+  return id != event.end() && id->is_string() ? id->get<std::string>() : std::string{};
+}
+
+void play(FileSource& source, Pipeline& pipeline, CaseExpectations* expectations,
+          CaseResult& result) {
+  Lines lines(result, expectations);
   FileSource::Status status = FileSource::Status::kLine;
   for (std::string_view line; (status = source.next(line)) == FileSource::Status::kLine;) {
     if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;  // a blank line
     const Record record{
         .payload = line,
         .source = {.topic = source.name(), .partition = 0, .offset = source.line_number()}};
+    if (expectations != nullptr) {
+      if (const std::string id = session_of(line); !id.empty()) expectations->on_event(id);
+    }
     pipeline.run(std::span(&record, 1), lines);
   }
   if (status == FileSource::Status::kBroken) result.error = source.error();
@@ -85,6 +107,31 @@ std::vector<std::string_view> lines_of(std::string_view text) {
     text = end == std::string_view::npos ? std::string_view{} : text.substr(end + 1);
   }
   return lines;
+}
+
+std::optional<std::string> content_of(const fs::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  if (!stream.is_open()) return std::nullopt;
+  return std::string(std::istreambuf_iterator<char>(stream), {});
+}
+
+// What the case is compared with; none: findings.txt, if anything.
+std::optional<CaseExpectations> expectations_of(const fs::path& folder, CaseResult& result) {
+  const auto text = content_of(folder / kExpectFile);
+  auto findings = content_of(folder / kFindingsFile);
+  result.recorded = text || findings;
+  if (text && findings) {
+    result.error = fmt::format("{}: both {} and {}", folder.string(), kExpectFile, kFindingsFile);
+    return std::nullopt;
+  }
+  if (findings) result.expected = *std::move(findings);
+  if (!text) return std::nullopt;
+  auto read = CaseExpectations::read(*text);
+  if (!read) {
+    result.error = fmt::format("{}/{}", folder.string(), read.error());
+    return std::nullopt;
+  }
+  return *std::move(read);
 }
 
 }  // namespace
@@ -113,6 +160,8 @@ CaseResult play_case(const fs::path& folder, const std::shared_ptr<const Policy>
     result.error = source.error();
     return result;
   }
+  auto expectations = expectations_of(folder, result);
+  if (!result.error.empty()) return result;
   metrics::Registry registry;
   const PolicySnapshot snapshot{
       .policy = policy, .metrics = std::make_shared<const PolicyMetrics>(registry, *policy)};
@@ -120,15 +169,18 @@ CaseResult play_case(const fs::path& folder, const std::shared_ptr<const Policy>
       snapshot,
       {.decode = decode, .sessions = sessions, .now = {}, .rule_watch = {}, .topic_label = "case"},
       std::make_shared<const Redactor>(Redactor::random_key()), registry);
-  play(*source, pipeline, result);
-
-  std::ifstream stream(folder / kFindingsFile, std::ios::binary);
-  result.recorded = stream.is_open();
-  if (result.recorded) result.expected.assign(std::istreambuf_iterator<char>(stream), {});
+  play(*source, pipeline, expectations ? &*expectations : nullptr, result);
+  if (expectations) {
+    if (result.error.empty()) result.error = expectations->mismatch();
+    result.expected = expectations->expected();
+    result.found = expectations->found();
+  }
   return result;
 }
 
 bool record_case(const fs::path& folder, std::string_view found) {
+  std::error_code error;
+  if (fs::exists(folder / kExpectFile, error)) return false;
   std::ofstream stream(folder / kFindingsFile, std::ios::binary | std::ios::trunc);
   stream << found;
   stream.close();

@@ -1,5 +1,10 @@
-// Recorded cases: a folder with `events.jsonl` (or .gz), in the native format, and `findings.txt`,
-// a line for each finding that a policy is to give for them.
+// Recorded cases: a folder with `events.jsonl` (or .gz), in the native format, and what a policy is
+// to say about them, in one of two ways:
+//
+//   findings.txt   every finding, a line each
+//   expect.txt     how far each session may or must go, a line each: `<session>: below <severity>`,
+//                  or `<session>: <severity> by <seq>`: a finding as severe as that, or more, on
+//                  that event or an earlier one.  `#` starts a comment line.
 #pragma once
 
 #include <cstddef>
@@ -24,20 +29,23 @@ std::vector<std::filesystem::path> case_folders(const std::filesystem::path& pat
 struct CaseResult {
   std::string found;      // a line a finding, as findings.txt has them
   std::string expected;   // findings.txt
-  bool recorded = false;  // there is a findings.txt
+  bool recorded = false;  // there is one of the two files
   // What kept the events from being played: a file cannot be read, an event is rejected, too many
-  // findings.  Empty: nothing did.
+  // findings, a wrong line in expect.txt, a session that has no line.  Empty: nothing did.
   std::string error;
 
   [[nodiscard]] bool passed() const { return error.empty() && recorded && found == expected; }
 };
 
+// expect.txt is compared in findings.txt's stead: `expected` holds its lines, and `found` the same
+// ones, but where a session did otherwise the line says what it did ("a: high by 4, x.rule").
 // Plays the events in the order they stand in, one a batch, in the events' own time.
 CaseResult play_case(const std::filesystem::path& folder,
                      const std::shared_ptr<const Policy>& policy, const DecodeLimits& decode = {},
                      const SessionLimits& sessions = {});
 
-// Writes what was found as what is expected from now on; false when that cannot be written.
+// Writes what was found as what is expected from now on; false when that cannot be written, or the
+// case has an expect.txt: what that asks for is a person's decision.
 bool record_case(const std::filesystem::path& folder, std::string_view found);
 
 // "- " and a line for what was expected and is missing, "+ " for what came instead, in order.  Two

@@ -93,7 +93,7 @@ void print(const FailedCase& failed, bool coloured) {
     std::cout << "nothing is recorded yet; --update writes findings.txt\n";
     return;
   }
-  std::cout << "the findings are not those recorded (- expected, + came)\n";
+  std::cout << "not what is expected (- expected, + came)\n";
   const auto differences = line_differences(failed.result.expected, failed.result.found);
   for (std::size_t i = 0; i < differences.size() && i < kDifferencesShown; ++i) {
     std::cout << "        " << printable(differences[i], kLineShown) << '\n';
