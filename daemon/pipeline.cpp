@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "daemon/text.h"
+#include "detectors/flow/tracker.h"
 
 namespace tocsin {
 namespace {
@@ -85,6 +86,7 @@ Pipeline::Pipeline(PolicySnapshot snapshot, PipelineOptions options,
       registry_(registry),
       shard_(registry.make_shard()),
       decoder_(options_.decode),
+      tracker_(std::make_unique<flow::Tracker>()),
       coverage_(snapshot_.metrics->systems()) {
   constexpr std::string_view kEvicted = "tocsin_sessions_evicted_total";
   constexpr std::string_view kEvictedHelp =
@@ -114,6 +116,8 @@ Pipeline::Pipeline(PolicySnapshot snapshot, PipelineOptions options,
   publish_rule_seconds();
   publish_gauges();
 }
+
+Pipeline::~Pipeline() = default;
 
 void Pipeline::publish_rule_seconds() {
   for (std::size_t i = 0; i < rule_seconds_.size() && watch_; ++i) {
@@ -249,8 +253,9 @@ void Pipeline::process(const Record& record, Partition& partition, PipelineOutpu
     }
     context.seq = event.seq.value_or(session.arrivals);
     context.tool = tool_context(event, context.profile, session);
-    context.flow = &tracker_.follow(event, context, session.memory);
+    context.flow = &tracker_->follow(event, context, session.memory);
     detect(event, context, session, partition);
+    if (!record.replayed) output.on_event(event, context);
     finish(record, event, context, system, session, output);
     partition.sessions.update_bytes(session);
   }

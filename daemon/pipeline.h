@@ -24,7 +24,10 @@
 #include "daemon/redact.h"
 #include "daemon/rule_watch.h"
 #include "daemon/session/session_table.h"
-#include "detectors/flow/tracker.h"
+
+namespace tocsin::flow {
+class Tracker;
+}
 
 namespace tocsin {
 
@@ -41,6 +44,8 @@ struct Record {
 class PipelineOutput {
  public:
   virtual void on_finding(const Finding& finding) = 0;
+  // An event of a session, followed by what was found in it.
+  virtual void on_event(const Event& /*event*/, const EventContext& /*context*/) {}
   virtual void on_rejected(const Record& record, Reject reason) = 0;
   // A rule was demoted, or is no more; `system` empty: in all of them.
   virtual void on_demotion(const RuleDemotion& /*what*/, std::string_view /*rule*/,
@@ -74,6 +79,9 @@ class Pipeline {
  public:
   Pipeline(PolicySnapshot snapshot, PipelineOptions options,
            std::shared_ptr<const Redactor> redactor, metrics::Registry& registry);
+  Pipeline(const Pipeline&) = delete;
+  Pipeline& operator=(const Pipeline&) = delete;
+  ~Pipeline();
 
   void run(std::span<const Record> batch, PipelineOutput& output);
 
@@ -140,7 +148,7 @@ class Pipeline {
   metrics::Shard& shard_;
   NativeDecoder decoder_;
   RuleSet::Scratch rule_scratch_;
-  flow::Tracker tracker_;
+  std::unique_ptr<flow::Tracker> tracker_;
   std::vector<Draft> drafts_;  // of the event in hand
   std::map<std::pair<std::string, std::int32_t>, std::unique_ptr<Partition>, std::less<>>
       partitions_;

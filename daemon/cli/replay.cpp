@@ -6,10 +6,12 @@
 #include <iostream>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "daemon/cli/cli.h"
+#include "daemon/cli/explain.h"
 #include "daemon/cli/paths.h"
 #include "daemon/pipeline.h"
 #include "daemon/policy_reload.h"
@@ -28,16 +30,25 @@ struct Options {
   std::vector<std::string> systems;
   std::string out;
   std::string metrics;
+  std::string explain;  // a session's id; empty: findings are written
   std::vector<std::string> files;
 };
 
 // Counts and writes what the pipeline finds.
 class Output final : public PipelineOutput {
  public:
-  explicit Output(std::ostream& out) : out_(out) {}
+  // `explainer`: tells of one session instead of writing findings; may be null.
+  Output(std::ostream& out, Explainer* explainer) : out_(out), explainer_(explainer) {}
 
+  void on_event(const Event& event, const EventContext& context) override {
+    if (explainer_ != nullptr) explainer_->on_event(event, context);
+  }
   void on_finding(const Finding& finding) override {
-    out_ << to_json(finding) << '\n';
+    if (explainer_ != nullptr) {
+      explainer_->on_finding(finding);
+    } else {
+      out_ << to_json(finding) << '\n';
+    }
     ++findings_;
     ++by_severity_[static_cast<std::size_t>(finding.severity)];
     ++by_rule_[finding.rule];
@@ -76,6 +87,7 @@ class Output final : public PipelineOutput {
     std::string first;
   };
   std::ostream& out_;
+  Explainer* explainer_;
   std::uint64_t findings_ = 0;
   std::array<std::uint64_t, kSeverityCount> by_severity_{};
   std::map<std::string, std::uint64_t> by_rule_;
@@ -182,7 +194,11 @@ int replay(const Options& options) {
                      .topic_label = "replay"},
                     redactor, registry);
   static_cast<void>(TopicMetrics(registry, "replay"));
-  Output output(out);
+  std::optional<Explainer> explainer;
+  if (!options.explain.empty()) {
+    explainer.emplace(out, options.explain, to_stdout && colour(stdout));
+  }
+  Output output(out, explainer ? &*explainer : nullptr);
   Progress progress;
   const auto start = std::chrono::steady_clock::now();
   bool complete = true;
@@ -193,7 +209,11 @@ int replay(const Options& options) {
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   progress.clear();
-  output.summarise(std::cerr, pipeline, seconds);
+  if (!explainer) output.summarise(std::cerr, pipeline, seconds);
+  if (explainer && explainer->events() == 0) {
+    std::cerr << "tocsin replay: no event of a session `" << printable(options.explain) << "`\n";
+    complete = false;
+  }
   out.flush();
   if (!out) {
     std::cerr << "tocsin replay: findings could not all be written\n";
@@ -233,6 +253,9 @@ void add_replay(CLI::App& app, int* exit) {
       ->check(CLI::IsMember({"tocsin"}))
       ->capture_default_str();
   command->add_option("--out", options->out, "Where findings go (default: standard output)");
+  command->add_option("--explain", options->explain,
+                      "Tell one session as a timeline instead: its events, where values came "
+                      "from, what was found");
   command->add_option("--metrics", options->metrics,
                       "Write the metrics here, in Prometheus's text format");
   command->add_option("FILE", options->files,
@@ -243,6 +266,7 @@ void add_replay(CLI::App& app, int* exit) {
       "Examples:\n"
       "  tocsin replay events.jsonl.gz --out findings.jsonl\n"
       "  zcat events.jsonl.gz | tocsin replay --metrics m.prom --out f.jsonl -\n"
+      "  tocsin replay --explain d16b203e8648410aea34 events.jsonl.gz | less -R\n"
       "  tocsin replay --rules my-rules/ events.jsonl | jq -r .rule | sort | uniq -c");
   command->callback([options, format, exit] { *exit = replay(*options); });
 }

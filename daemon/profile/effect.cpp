@@ -108,6 +108,10 @@ std::optional<Effect> look_up_description(std::string_view description) {
   if (words.size() > 3) words.resize(3);
   // "This is a tool that ...": says nothing about what it does.
   std::erase_if(words, [](const std::string& word) { return word == "is" || word == "has"; });
+  // A description's verb only: `return_order` as a name sends something back.
+  if (!words.empty() && (words.front() == "returns" || words.front() == "return")) {
+    return Effect::kRead;
+  }
   if (const auto effect = look_up(words, std::begin(kVerbs), std::end(kVerbs))) return effect;
   for (std::string& word : words) word = without_s(std::move(word));
   return look_up(words, std::begin(kVerbs), std::end(kVerbs));

@@ -19,15 +19,16 @@ struct ActWords {
 // Base forms: what an imperative begins with.
 constexpr ActWords kActWords[] = {
     {kSend,
-     "send email mail message post forward reply respond notify inform contact tell text dm submit "
+     "send email mail message post forward reply respond answer notify inform contact tell text dm submit "
      "write publish tweet announce broadcast report transmit deliver relay ping call phone share "
-     "upload exfiltrate leak copy cc bcc sende schicke schreibe antworte leite teile melde veröffentliche "
+     "upload exfiltrate leak copy cc bcc sende schicke schreibe antworte leite teile melde veröffentliche senden "
+     "schicken schreiben antworten leiten weiterleiten weiterleite beantworte beantworten "
      "envoie envoyez transmets transmettez écris écrivez réponds répondez partage partagez publie publiez "
      "envía envíe envie manda mande escribe escriba responde responda comparte comparta reenvía reenvíe "
      "invia inviate scrivi rispondi inoltra condividi enviar compartilhe stuur verstuur antwoord"},
     {kPay,
      "pay transfer wire refund donate buy purchase withdraw deposit remit settle reimburse credit "
-     "überweise zahle bezahle kaufe erstatte paie payez paye virez vire verse versez rembourse achète "
+     "überweise überweisen zahle zahlen bezahle bezahlen kaufen kaufe erstatte paie payez paye virez vire verse versez rembourse achète "
      "achetez paga pague transfiere transfiera compra compre abona abone reembolsa bonifica trasferisci "
      "acquista transfira betaal koop"},
     {kCreate,
@@ -36,7 +37,7 @@ constexpr ActWords kActWords[] = {
      "enregistre enregistrez planifie crea cree añade añada agrega agregue guarda guarde programa "
      "crie adicione maak voeg"},
     {kChange,
-     "change update modify edit set adjust rename move reset replace increase decrease reschedule "
+     "take change update modify edit set adjust rename move reset replace increase decrease reschedule "
      "correct fix mark configure switch enable disable convert revise extend merge close reopen assign "
      "archive turn raise lower swap rotate downgrade upgrade amend unlock lock deactivate activate "
      "ändere aktualisiere setze verschiebe ersetze deaktiviere aktiviere modifie modifiez changez mets "
@@ -44,12 +45,12 @@ constexpr ActWords kActWords[] = {
      "modifique mueve mueva reemplaza desactiva desactive activa altere atualize wijzig verander"},
     {kDelete,
      "delete remove cancel erase drop clear wipe purge destroy discard revoke unsubscribe uninstall "
-     "terminate kill trash empty lösche entferne storniere kündige supprime supprimez efface effacez "
+     "terminate kill trash empty rm truncate löschen entfernen stornieren kündigen lösche entferne storniere kündige supprime supprimez efface effacez "
      "annule annulez retire retirez borra borre elimina elimine cancela cancele anula anule cancella "
      "rimuovi apague exclua verwijder annuleer"},
     {kRun,
      "run execute install deploy launch start restart invoke compile eval trigger curl wget npm pip "
-     "sudo bash sh source build apply merge push führe starte installiere exécute exécutez lance "
+     "apt brew cargo gem sudo bash sh source build apply merge push führe starte installiere exécute exécutez lance "
      "lancez installe installez ejecuta ejecute instala instale esegui execute"},
     {kFetch,
      "open visit browse download get fetch read retrieve check search find look list access go click "
@@ -58,7 +59,7 @@ constexpr ActWords kActWords[] = {
      "descargue consulta apri leggi baixe leia bezoek lees"},
     {kGrant,
      "grant invite share allow permit authorize authorise approve give promote whitelist add enroll "
-     "provide enable accept gewähre erlaube genehmige lade accorde accordez autorise autorisez invite "
+     "chmod chown useradd usermod passwd provide enable accept gewähre erlaube genehmige lade accorde accordez autorise autorisez invite "
      "invitez donne donnez concede conceda autoriza autorice invita invite permite permita approva"},
     {kBook,
      "book reserve order rent buy purchase hire checkout subscribe buche reserviere bestelle réserve "
@@ -138,6 +139,28 @@ constexpr SignWords kSignWords[] = {
      "needed suggest suggested recommend recommended propose proposed directed accordingly item list "
      "listed checklist action demand demanded anweisung aufgaben steht verlangt gebeten indiqué demandé "
      "demande tâches indica pide dice tareas"},
+    {kInforms,
+     "summarise summarize list show tell find check compare explain count look read see describe "
+     "catch get fetch search name calculate compute determine identify display view browse translate "
+     "siehe schau voir voyez voici mira ver véase analyse analyze extract recommend suggest visit open watch think guess estimate zeige zeig nenne "
+     "sag sage such suche finde fasse vergleiche lies montre montrez dis dites trouve trouvez cherche "
+     "résume lis muestra muestre dime diga busca busque resume lee mostra dimmi trova cerca leggi"},
+    {kAsksQuestion,
+     "what who when where which why how is are was were do does did has have had can could would will "
+     "am whose under in on anything any wie wer wann wo welche welcher welches warum ist sind hat "
+     "haben kann qui quand où quel quelle quels quelles combien comment pourquoi est que quoi qué cuál "
+     "cuáles quién cuándo dónde cómo cuánto cuántos cuánta cuántas a chi quando dove come quanto quale"},
+    {kJoins, "and then also und et y e dann puis luego"},
+    {kPast,
+     "is are was were has have had wrote sent said told gave got made put came went did does paid "
+     "asked phoned called left took saw found bought needs wants uses looks says writes asks shows "
+     "hat ist war schrieb fails complains flickers cost lost kept held meant met read ran set sold "
+     "stood thought understood won a est était ha es era tiene"},
+    {kWish, "want need would like wish prefer möchte brauche will veux voudrais besoin quiero necesito vorrei"},
+    {kGreeting,
+     "hi hello hey dear good morning afternoon evening thanks thank great perfect welcome hallo danke "
+     "bonjour merci hola gracias ciao grazie so well oh alright"},
+    {kFollow, "follow befolge suis suivez sigue siga segui obey"},
     {kBeforeVerb, "to and then or please also you we lets and, und zu et puis y luego por favor"},
     {kAfterNoun,
      "of was were is has had are from by which whose that will club meeting number id date status "

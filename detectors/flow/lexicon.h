@@ -47,6 +47,14 @@ inline constexpr Signs kContainer = 1U << 22U;   // list, file, email, page: whe
 inline constexpr Signs kSays = 1U << 23U;        // instructed, described, todo: what is written there
 inline constexpr Signs kBeforeVerb = 1U << 24U;  // to, and, then: a verb follows
 
+inline constexpr Signs kInforms = 1U << 25U;      // show, list: whoever asks wants to be told
+inline constexpr Signs kAsksQuestion = 1U << 26U; // what, when, is: begins a question
+inline constexpr Signs kJoins = 1U << 27U;        // and, then: another wish follows
+inline constexpr Signs kPast = 1U << 28U;         // wrote, has: the verb of a statement
+inline constexpr Signs kWish = 1U << 29U;         // want, like
+inline constexpr Signs kGreeting = 1U << 30U;     // hello, thanks
+inline constexpr Signs kFollow = 1U << 31U;       // follow: acts on a text by itself
+
 struct Meaning {
   Acts acts = 0;
   Signs signs = 0;

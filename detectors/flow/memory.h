@@ -15,6 +15,7 @@
 
 #include "daemon/finding.h"
 #include "detectors/flow/passage.h"
+#include "detectors/flow/wishes.h"
 
 namespace tocsin::flow {
 
@@ -110,13 +111,6 @@ struct MemoryLimits {
   std::size_t own_tokens_max = 2048;
   std::size_t sightings_max = 1024;  // of each generation
   std::size_t instructions_max = 24;
-};
-
-// What the user wants, as far as words tell.
-struct UserWishes {
-  Acts acts = 0;         // asked for in any message
-  bool delegates = false;  // "do what it says", "follow", "the tasks on"
-  bool material = false;   // "from the file", "based on": content is material
 };
 
 // Plain data with bounded containers; the reader writes it, detectors only read.

@@ -136,6 +136,7 @@ class Reader {
     }
     ask_by_verb(clause);
     if (!clause.asks) ask_by_modal(clause);
+    if (!clause.asks) ask_for_state(clause);
     clause.frames = frames(clause, all);
   }
 
@@ -196,6 +197,25 @@ class Reader {
         asking = true;
         since = 0;
       }
+    }
+  }
+
+  // "Can the cellar door have the code 4471?": asks for something without saying of whom.
+  void ask_for_state(Clause& clause) {
+    static const std::uint64_t kCan[] = {token_hash("can"), token_hash("could"), token_hash("may"),
+                                         token_hash("might")};
+    static const std::uint64_t kGets[] = {token_hash("have"), token_hash("get"), token_hash("be"),
+                                          token_hash("receive")};
+    bool can = false;
+    for (std::uint32_t i = clause.first; i < clause.last; ++i) {
+      const std::uint64_t hash = r_.tokens[i].hash;
+      if (can && std::ranges::find(kGets, hash) != std::end(kGets)) {
+        const std::size_t end = r_.tokens[clause.last - 1].end;
+        clause.asks = at_or_space(text_, end) == '?';
+        return;
+      }
+      const bool opens = i == clause.first || at_or_space(text_, r_.tokens[i - 1].end) == ',';
+      can |= opens && std::ranges::find(kCan, hash) != std::end(kCan);
     }
   }
 

@@ -49,6 +49,13 @@ constexpr std::array<Class, 256> kClasses = [] {
 Class class_of(char byte) { return kClasses[static_cast<unsigned char>(byte)]; }
 bool is_part(char byte) { return class_of(byte) == kLetter || class_of(byte) == kDigit; }
 char lower(char byte) { return byte >= 'A' && byte <= 'Z' ? static_cast<char>(byte | 0x20) : byte; }
+// The second byte of "Ü", behind 0xC3, becomes that of "ü"; the letters of the other languages that
+// the lexicon knows are all there.
+char lower_behind(char before, char byte) {
+  const auto value = static_cast<unsigned char>(byte);
+  const bool capital = static_cast<unsigned char>(before) == 0xC3 && value >= 0x80 && value <= 0x9E;
+  return capital ? static_cast<char>(value | 0x20U) : lower(byte);
+}
 
 // What a run of characters consists of.
 struct Shape {
@@ -278,10 +285,12 @@ class Cutter {
   void emit_word(Token token, std::string_view run) {
     std::uint64_t state = kOffset;
     std::uint64_t before = kOffset;
+    char last = 0;
     for (const char byte : run) {
       if (byte == '-') continue;  // e-mail, email
       before = state;
-      state = step(state, lower(byte));
+      state = step(state, lower_behind(last, byte));
+      last = byte;
     }
     const bool plural = run.size() > 3 && lower(run.back()) == 's' &&
                         lower(run[run.size() - 2]) != 's' && lower(run[run.size() - 2]) != 'u' &&

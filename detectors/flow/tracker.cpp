@@ -20,7 +20,6 @@ constexpr std::size_t kSensesMax = 4096;         // tools whose names were looke
 constexpr std::size_t kNameBytesMax = 256;       // of a tool's or parameter's name
 constexpr std::size_t kOriginBytesMax = 64;      // of an id or name kept as origin
 constexpr std::size_t kCallTokensMax = 4096;     // of a call's arguments together
-constexpr std::size_t kWishWordsMax = 12;        // of an answer that can be a mere yes
 constexpr std::size_t kNamingReach = 60;         // tokens around a passage that say whose it is
 constexpr double kEchoShare = 0.8;               // of a passage's words that the agent wrote itself
 constexpr std::size_t kResultTailBytes = kTextBytesMax / 4;
@@ -93,6 +92,22 @@ bool stands_in(const std::vector<std::uint32_t>& words, const std::vector<std::u
              within.end();
 }
 
+constexpr double kHandedOverPointsMax = 4.5;
+
+double points_for(Asked asked) {
+  switch (asked) {
+    case Asked::kThis:
+      return -2;
+    case Asked::kMaybe:
+      return -1;
+    case Asked::kOther:
+      return 1;
+    case Asked::kNothing:
+      return 3;
+  }
+  return 0;
+}
+
 int strong_frames(Frames frames) {
   return std::popcount(static_cast<unsigned>(frames & kStrongFrames));
 }
@@ -104,7 +119,7 @@ int weak_frames(Frames frames) {
 
 const Flow& Tracker::follow(const Event& event, const EventContext& context,
                             SessionMemory& memory) {
-  flow_ = {.carried = std::exchange(flow_.carried, {})};
+  flow_ = {.memory = &memory, .carried = std::exchange(flow_.carried, {})};
   flow_.carried.clear();
   switch (event.type) {
     case EventType::kSystemMessage:
@@ -139,7 +154,9 @@ void Tracker::on_system(const Event& event, SessionMemory& memory) {
 void Tracker::on_user(const Event& event, SessionMemory& memory) {
   read_text(event.text.substr(0, kTextBytesMax), reading_);
   learn_user_words(event, memory);
-  learn_wishes(memory);
+  read_wishes(reading_, memory.wishes);
+  if (!memory.wishes.agrees) return;
+  for (Instruction& instruction : memory.instructions) instruction.agreed = true;
 }
 
 void Tracker::learn_user_words(const Event& event, SessionMemory& memory) {
@@ -156,37 +173,6 @@ void Tracker::learn_user_words(const Event& event, SessionMemory& memory) {
       memory.limited |= !memory.names.insert(hash);
     }
   }
-}
-
-// A word that can be a verb and a noun is a verb at the beginning of a clause and behind "to",
-// "and", "you"; "my e-mails" and "the order" ask for nothing.
-bool Tracker::verb_is_used(std::size_t token) const {
-  const auto clause = std::ranges::find_if(
-      reading_.clauses, [token](const Clause& c) { return c.first <= token && token < c.last; });
-  if (clause == reading_.clauses.end() || token == clause->first) return true;
-  const Meaning before = meaning_of(reading_.tokens[token - 1].hash);
-  return (before.signs & (kBeforeVerb | kModal | kPolite | kOpener | kYou | kSpeaker)) != 0;
-}
-
-void Tracker::learn_wishes(SessionMemory& memory) {
-  Signs all = 0;
-  for (const Clause& clause : reading_.clauses) {
-    Signs signs = 0;
-    for (std::uint32_t i = clause.first; i < clause.last; ++i) {
-      const Token& token = reading_.tokens[i];
-      if (token.kind != TokenKind::kWord) continue;
-      const Meaning word = meaning_of(token.hash);
-      signs |= word.signs;
-      const bool to_me = i + 1 < clause.last &&
-                         (meaning_of(reading_.tokens[i + 1].hash).signs & kSpeaker) != 0;
-      if (word.acts != 0 && !to_me && verb_is_used(i)) memory.wishes.acts |= word.acts;
-    }
-    all |= signs;
-    if ((signs & kDo) != 0 && (signs & kSays) != 0) memory.wishes.delegates = true;
-    if ((signs & (kDetail | kContainer)) != 0) memory.wishes.material = true;
-  }
-  if ((all & kAgree) == 0 || reading_.tokens.size() > kWishWordsMax) return;
-  for (Instruction& instruction : memory.instructions) instruction.agreed = true;
 }
 
 // ------------------------------------------------------------------ calls
@@ -250,12 +236,33 @@ bool Tracker::is_sink(const EventContext& context) const {
   });
 }
 
+// What a command or statement does: the words that begin it and its parts.
+Acts Tracker::acts_of_arguments() const {
+  Acts acts = 0;
+  for (const Argument& argument : arguments_) {
+    for (std::size_t i = argument.first; i < argument.last; ++i) {
+      const CallToken& token = call_tokens_[i];
+      if (token.meaning.acts == 0 || token.token.inflected) continue;
+      const std::string_view before = argument.leaf->text.substr(0, token.token.begin);
+      const std::size_t at = before.find_last_not_of(' ');
+      const bool begins = at == std::string_view::npos || before[at] == ';' || before[at] == '|' ||
+                          before[at] == '&' || before[at] == '\n' || before[at] == '(';
+      if (begins) acts |= token.meaning.acts;
+    }
+  }
+  return acts;
+}
+
 void Tracker::on_call(const Event& event, const EventContext& context, SessionMemory& memory) {
-  const ToolSense& tool = sense_of(event.tool.name);
+  ToolSense tool = sense_of(event.tool.name);
   cut_arguments(event, context, memory);
+  if (context.tool.effect == Effect::kExecute) tool.acts = acts_of_arguments();
   flow_.sink = is_sink(context);
   carry(memory);
-  if (flow_.sink) judge(tool, context, memory);
+  if (flow_.sink) {
+    judge(tool, context, memory);
+    judge_values(tool, context, memory);
+  }
 
   PendingCall pending{.call = memory.mixed(hash64(event.tool.call_id))};
   if (flow_.obeying) pending.points = static_cast<float>(flow_.obeying->points);
@@ -361,6 +368,35 @@ Link Tracker::link(const Instruction& instruction, std::size_t index, const Sess
   return link;
 }
 
+Asked Tracker::asked(const ToolSense& tool, const SessionMemory& memory) {
+  const UserWishes& wishes = memory.wishes;
+  if ((tool.acts & wishes.acts) != 0) return Asked::kThis;
+  if (wishes.only_informs()) return Asked::kNothing;
+  if (wishes.unnamed || wishes.delegates || tool.acts == 0) return Asked::kMaybe;
+  // Nothing is known of what the user wants: an agent that works by itself.
+  if (!wishes.informs && wishes.acts == 0) return Asked::kMaybe;
+  return Asked::kOther;
+}
+
+// Values alone: the user only asked to be told something, and the call acts with what it read.
+void Tracker::judge_values(const ToolSense& tool, const EventContext& context,
+                           const SessionMemory& memory) {
+  const bool acts = context.tool.effect != Effect::kRead;
+  if (!acts || (tool.acts & ~kFetch) == 0 || flow_.carried.empty()) return;
+  if (asked(tool, memory) != Asked::kNothing) return;
+  const bool noun_asked = std::ranges::any_of(tool.nouns, [&](std::uint64_t noun) {
+    return memory.user.contains(memory.mixed(noun));
+  });
+  const Carried& carried = flow_.carried.front();
+  Obeying found{.points = 2 + points_for(Asked::kNothing) + (noun_asked ? -1 : 0),
+                .origin = carried.source == nullptr ? nullptr : &carried.source->origin,
+                .link = {.shared = true},
+                .asked = Asked::kNothing,
+                .path = carried.path,
+                .value = carried.value};
+  if (!flow_.obeying || found.points > flow_.obeying->points) flow_.obeying = found;
+}
+
 // A value that would hardly stand in a text by chance: not a lone short number, not "yes".
 bool Tracker::tells_apart(const Argument& argument) const {
   constexpr std::size_t kWordBytesMin = 4;
@@ -386,11 +422,11 @@ void Tracker::judge(const ToolSense& tool, const EventContext& context,
   const bool noun_asked = std::ranges::any_of(tool.nouns, [&](std::uint64_t noun) {
     return memory.user.contains(memory.mixed(noun));
   });
-  const bool asked = (tool.acts & memory.wishes.acts) != 0;
+  const Asked asked = Tracker::asked(tool, memory);
 
   for (std::size_t i = 0; i < memory.instructions.size(); ++i) {
     const Instruction& instruction = memory.instructions[i];
-    Obeying found{.instruction = static_cast<std::uint16_t>(i), .frames = instruction.frames};
+    Obeying found{.instruction = &instruction, .frames = instruction.frames};
     found.link = link(instruction, i, memory, found);
     const bool strong = strong_frames(instruction.frames) >= 2;
     const bool act = (tool.acts & instruction.acts) != 0;
@@ -421,10 +457,13 @@ void Tracker::judge(const ToolSense& tool, const EventContext& context,
     if (noun) points += 1;
     points += std::min(3.0, 1.5 * std::min(2, strong_frames(instruction.frames)) +
                                 0.5 * std::min(2, weak_frames(instruction.frames)));
-    const bool general = context.tool.effect == Effect::kExecute;
+    // What an executor does is in its arguments, and mostly cannot be told.
+    const bool general = context.tool.effect == Effect::kExecute && (tool.acts & ~kFetch) == 0;
     if (!general) {
-      points += asked ? -2 : 1;
-      if (!noun_asked) points += 1;
+      points += points_for(asked);
+      if (!noun_asked && asked > Asked::kMaybe) points += 1;
+    } else if (asked == Asked::kNothing) {
+      points += 1;
     }
     if (has_destination && named_destination) points -= found.link.identifier && strong ? 1 : 3;
     const Source* source = memory.source(instruction.source);
@@ -436,10 +475,13 @@ void Tracker::judge(const ToolSense& tool, const EventContext& context,
       if (context.tool.effect == Effect::kRead) points -= 2;
       if (general) points -= 1;
       if (found.delegation == Delegation::kActs) points -= 3;
-      if (found.delegation == Delegation::kMaterial) points -= 1;
+      if (found.delegation == Delegation::kMaterial) points -= asked == Asked::kMaybe ? 2 : 1;
     }
+    // A user who handed the act over gets what the text says, unless the text speaks as if it were
+    // the user.
+    if (!strong && found.delegation == Delegation::kActs) points = std::min(points, kHandedOverPointsMax);
     found.points = points;
-    found.asked_by_user = asked;
+    found.asked = asked;
     found.origin = source == nullptr ? nullptr : &source->origin;
     if (!flow_.obeying || found.points > flow_.obeying->points) flow_.obeying = found;
   }
@@ -476,20 +518,23 @@ void Tracker::on_result(const Event& event, const EventContext& context, Session
   source.untrusted = declared != nullptr ? declared->returns.untrusted : reads;
   source.private_data = declared != nullptr ? declared->returns.private_data : reads;
   flow_.source = &source;
-  for (const Leaf& leaf : event.tool.result) {
-    if (leaf.kind == LeafKind::kNull || leaf.kind == LeafKind::kBoolean) continue;
-    read_leaf(leaf, source, index, memory);
+  for (std::size_t leaf = 0; leaf < event.tool.result.size(); ++leaf) {
+    const LeafKind kind = event.tool.result[leaf].kind;
+    if (kind == LeafKind::kNull || kind == LeafKind::kBoolean) continue;
+    read_leaf(event, leaf, index, memory);
   }
   memory.limited |= memory.sightings.forgot();
 }
 
-void Tracker::read_leaf(const Leaf& leaf, Source& source, std::uint16_t source_index,
+void Tracker::read_leaf(const Event& event, std::size_t leaf_index, std::uint16_t source_index,
                         SessionMemory& memory) {
+  const Leaf& leaf = event.tool.result[leaf_index];
+  const Source& source = memory.sources.back();
   const auto read = [&](std::string_view text) {
     read_text(text, reading_);
     in_passage_.assign(reading_.tokens.size(), 0);
     for (const Passage& passage : reading_.passages) {
-      keep(passage, source_index, memory);
+      keep(passage, event, leaf_index, source_index, memory);
     }
     for (std::size_t i = 0; i < reading_.tokens.size(); ++i) {
       const Token& token = reading_.tokens[i];
@@ -512,7 +557,36 @@ void Tracker::read_leaf(const Leaf& leaf, Source& source, std::uint16_t source_i
   read(leaf.text.substr(tail));
 }
 
-void Tracker::keep(const Passage& passage, std::uint16_t source_index, SessionMemory& memory) {
+// Whether the user named what a passage stands in: the words before it, or the other fields of the
+// same object ("from": "Camille").
+bool Tracker::is_named(const Passage& passage, const Event& event, std::size_t leaf,
+                       const SessionMemory& memory) {
+  const std::uint32_t begin =
+      passage.first > kNamingReach ? passage.first - static_cast<std::uint32_t>(kNamingReach) : 0;
+  for (std::uint32_t i = begin; i < passage.first; ++i) {
+    if (memory.names.contains(memory.mixed(reading_.tokens[i].hash))) return true;
+  }
+  constexpr std::size_t kFieldsAround = 8;
+  constexpr std::size_t kFieldBytes = 128;
+  const std::vector<Leaf>& leaves = event.tool.result;
+  const auto parent = [&](std::size_t i) {
+    const std::size_t dot = leaves[i].path.rfind('.');
+    return leaves[i].path.substr(0, dot == std::string_view::npos ? 0 : dot);
+  };
+  const std::size_t first = leaf > kFieldsAround ? leaf - kFieldsAround : 0;
+  for (std::size_t i = first; i < std::min(leaves.size(), leaf + kFieldsAround); ++i) {
+    if (i == leaf || parent(i) != parent(leaf)) continue;
+    around_.clear();
+    tokenize(leaves[i].text.substr(0, kFieldBytes), around_);
+    for (const Token& token : around_) {
+      if (memory.names.contains(memory.mixed(token.hash))) return true;
+    }
+  }
+  return false;
+}
+
+void Tracker::keep(const Passage& passage, const Event& event, std::size_t leaf,
+                   std::uint16_t source_index, SessionMemory& memory) {
   Instruction made{.source = source_index, .frames = passage.frames, .acts = passage.acts};
   std::size_t content = 0;
   std::size_t own = 0;
@@ -527,11 +601,7 @@ void Tracker::keep(const Passage& passage, std::uint16_t source_index, SessionMe
   }
   if (content > 0 && static_cast<double>(own) >= kEchoShare * static_cast<double>(content)) return;
   std::fill(in_passage_.begin() + passage.first, in_passage_.begin() + passage.last, 1);
-  const std::uint32_t begin =
-      passage.first > kNamingReach ? passage.first - static_cast<std::uint32_t>(kNamingReach) : 0;
-  for (std::uint32_t i = begin; i < passage.first && !made.named; ++i) {
-    made.named = memory.names.contains(memory.mixed(reading_.tokens[i].hash));
-  }
+  made.named = is_named(passage, event, leaf, memory);
   if (flow_.asking.empty() ||
       strong_frames(passage.frames) > strong_frames(flow_.asking_frames)) {
     flow_.asking = reading_.text_of(passage);

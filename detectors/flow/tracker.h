@@ -33,14 +33,22 @@ struct Link {
   unsigned prose_percent = 0;  // of an argument's word triples
 };
 
+// How a call's kind of act stands to what the user asked for.
+enum class Asked : std::uint8_t {
+  kThis,     // acts of this kind
+  kMaybe,    // something that cannot be told from words
+  kOther,    // acts of another kind
+  kNothing,  // only to be told something
+};
+
 // A call that does what an instruction says, as far as the points tell.
 struct Obeying {
   double points = 0;
-  std::uint16_t instruction = 0;
-  const Origin* origin = nullptr;  // the result in which the instruction stands
+  const Instruction* instruction = nullptr;  // null: no text asked, values alone were taken over
+  const Origin* origin = nullptr;            // the result in which it, or the value, stands
   Frames frames = 0;
   Link link;
-  bool asked_by_user = false;  // the user asked for acts of this kind
+  Asked asked = Asked::kOther;
   Delegation delegation = Delegation::kNone;
   std::string_view path;   // of the argument that binds most
   std::string_view value;
@@ -56,6 +64,7 @@ struct Carried {
 
 // What one event is in its session.  Views and pointers live until the next event of the worker.
 struct Flow {
+  const SessionMemory* memory = nullptr;
   // Of a tool_call.
   bool sink = false;  // it changes, sends or runs something, or contacts a place
   std::optional<Obeying> obeying;
@@ -101,24 +110,30 @@ class Tracker {
   void on_result(const Event& event, const EventContext& context, SessionMemory& memory);
 
   void learn_user_words(const Event& event, SessionMemory& memory);
-  void learn_wishes(SessionMemory& memory);
-  [[nodiscard]] bool verb_is_used(std::size_t token) const;
 
   void cut_arguments(const Event& event, const EventContext& context, const SessionMemory& memory);
   [[nodiscard]] bool is_sink(const EventContext& context) const;
   void carry(const SessionMemory& memory);
   void judge(const ToolSense& tool, const EventContext& context, const SessionMemory& memory);
+  void judge_values(const ToolSense& tool, const EventContext& context,
+                    const SessionMemory& memory);
+  [[nodiscard]] static Asked asked(const ToolSense& tool, const SessionMemory& memory);
   [[nodiscard]] bool tells_apart(const Argument& argument) const;
   [[nodiscard]] Link link(const Instruction& instruction, std::size_t index,
                           const SessionMemory& memory, Obeying& best) const;
 
-  void read_leaf(const Leaf& leaf, Source& source, std::uint16_t source_index,
+  void read_leaf(const Event& event, std::size_t leaf, std::uint16_t source_index,
                  SessionMemory& memory);
-  void keep(const Passage& passage, std::uint16_t source_index, SessionMemory& memory);
+  void keep(const Passage& passage, const Event& event, std::size_t leaf,
+            std::uint16_t source_index, SessionMemory& memory);
+  [[nodiscard]] bool is_named(const Passage& passage, const Event& event, std::size_t leaf,
+                              const SessionMemory& memory);
+  [[nodiscard]] Acts acts_of_arguments() const;
   const ToolSense& sense_of(std::string_view tool);
 
   Flow flow_;
   Reading reading_;
+  std::vector<Token> around_;  // of the values around a passage
   std::vector<CallToken> call_tokens_;
   std::vector<Argument> arguments_;
   std::vector<char> in_passage_;  // by token of the reading

@@ -1,0 +1,190 @@
+#include "detectors/flow/wishes.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace tocsin::flow {
+namespace {
+
+constexpr std::size_t kYesWordsMax = 12;  // of a message that can be a mere yes
+
+class Wisher {
+ public:
+  Wisher(const Reading& reading, UserWishes& wishes) : r_(reading), wishes_(wishes) {}
+
+  void run() {
+    wishes_.agrees = false;
+    bool agree = false;
+    for (const Clause& clause : r_.clauses) {
+      read(clause);
+      for (std::uint32_t i = clause.first; i < clause.last; ++i) agree |= has(i, kAgree);
+    }
+    wishes_.agrees = agree && r_.tokens.size() <= kYesWordsMax;
+  }
+
+ private:
+  enum class Form : std::uint8_t { kStatement, kQuestion, kInform, kRequest };
+
+  [[nodiscard]] Meaning meaning(std::uint32_t i) const {
+    return r_.tokens[i].kind == TokenKind::kWord ? meaning_of(r_.tokens[i].hash) : Meaning{};
+  }
+  [[nodiscard]] bool has(std::uint32_t i, Signs signs) const {
+    return (meaning(i).signs & signs) != 0;
+  }
+  [[nodiscard]] std::string_view text(std::uint32_t i) const {
+    return r_.text.substr(r_.tokens[i].begin, r_.tokens[i].end - r_.tokens[i].begin);
+  }
+  // "me" behind a verb: it is the user who is to be sent, told or given something.
+  [[nodiscard]] bool to_user(std::uint32_t i, const Clause& clause) const {
+    return i + 1 < clause.last && has(i + 1, kSpeaker);
+  }
+  [[nodiscard]] bool is_act(std::uint32_t i) const {
+    const Meaning word = meaning(i);
+    return (word.acts & ~kFetch) != 0 && (word.signs & kInforms) == 0 && !r_.tokens[i].inflected;
+  }
+
+  void read(const Clause& clause) {
+    std::uint32_t at = clause.first;
+    while (at < clause.last &&
+           (has(at, kOpener | kPolite | kAgree | kGreeting) && !is_act(at)) && at + 1 < clause.last) {
+      ++at;
+    }
+    const Form form = form_of(at, clause);
+    const bool polite = any(clause.first, clause.last, kPolite);
+    switch (form) {
+      case Form::kQuestion:
+        wishes_.informs = true;
+        take_acts(at, clause, kJoins);
+        break;
+      case Form::kInform:
+        wishes_.informs = true;
+        take_acts(at, clause, kJoins | kOpener);
+        break;
+      case Form::kRequest:
+        take_request(at, clause);
+        break;
+      case Form::kStatement:
+        if (wants(clause)) {
+          take_request(at, clause);
+        } else if (polite && clause.last - clause.first > 1) {
+          wishes_.unnamed = true;
+        }
+        break;
+    }
+    hand_over(at, clause, form);
+  }
+
+  [[nodiscard]] bool any(std::uint32_t from, std::uint32_t to, Signs signs) const {
+    for (std::uint32_t i = from; i < to; ++i) {
+      if (has(i, signs)) return true;
+    }
+    return false;
+  }
+
+  Form form_of(std::uint32_t at, const Clause& clause) const {
+    if (r_.tokens[at].kind != TokenKind::kWord) return Form::kStatement;
+    if (has(at, kAsksQuestion)) {
+      const bool you = at + 2 < clause.last && has(at + 1, kYou) && has(at, kStop);
+      if (!you) return Form::kQuestion;
+      std::uint32_t verb = at + 2;
+      while (verb + 1 < clause.last && has(verb, kPolite | kOpener)) ++verb;
+      return has(verb, kInforms) || to_user(verb, clause) ? Form::kInform : Form::kRequest;
+    }
+    if (is_act(at)) return to_user(at, clause) ? Form::kInform : Form::kRequest;
+    if (has(at, kInforms) || (meaning(at).acts & kFetch) != 0) return Form::kInform;
+    if (has(at, kDo)) return Form::kRequest;
+    if (has(at, kStop | kSpeaker | kYou | kModal | kNegation | kSays | kContainer)) {
+      return Form::kStatement;
+    }
+    return has_verb_next(at, clause) ? Form::kStatement : Form::kRequest;
+  }
+
+  // The second word is a verb that is no base form: the first was the subject.
+  bool has_verb_next(std::uint32_t at, const Clause& clause) const {
+    constexpr std::uint32_t kSubjectWordsMax = 4;
+    if (clause.last - at < 2) return true;  // one word: a heading, a thank-you
+    for (std::uint32_t i = at + 1; i < std::min(clause.last, at + kSubjectWordsMax); ++i) {
+      if (has(i, kPast)) return true;
+      const std::string_view word = text(i);
+      if (word.size() > 3 && (word.ends_with("ed") || (r_.tokens[i].inflected && is_verb(i)))) {
+        return true;
+      }
+      if (!r_.tokens[i].capital && !has(i, kStop)) return false;
+    }
+    return false;
+  }
+  [[nodiscard]] bool is_verb(std::uint32_t i) const {
+    return meaning(i).acts != 0 || has(i, kSays | kDo | kInforms | kTell);
+  }
+
+  // "I want", "we need", "I'd like", "you must".
+  bool wants(const Clause& clause) const {
+    for (std::uint32_t i = clause.first; i < clause.last; ++i) {
+      if (!has(i, kSpeaker | kYou)) continue;
+      for (std::uint32_t k = i + 1; k < std::min(clause.last, i + 3); ++k) {
+        if (has(k, kWish | kModal)) return true;
+      }
+    }
+    return false;
+  }
+
+  void take_request(std::uint32_t at, const Clause& clause) {
+    const Acts before = wishes_.acts;
+    bool any_act = false;
+    if (is_act(at) && !to_user(at, clause)) {
+      wishes_.acts |= meaning(at).acts;
+      any_act = true;
+    }
+    any_act |= take_acts(at, clause, kBeforeVerb | kModal | kPolite | kOpener | kYou | kSpeaker);
+    if (!any_act && wishes_.acts == before) wishes_.unnamed = true;
+  }
+
+  // Verbs that stand behind a word with one of `signs`.
+  bool take_acts(std::uint32_t at, const Clause& clause, Signs signs) {
+    bool found = false;
+    for (std::uint32_t i = at + 1; i < clause.last; ++i) {
+      if (!is_act(i) || to_user(i, clause)) continue;
+      const bool behind = has(i - 1, signs) || ends_with_comma(i - 1);
+      if (!behind) continue;
+      wishes_.acts |= meaning(i).acts;
+      found = true;
+    }
+    return found;
+  }
+  [[nodiscard]] bool ends_with_comma(std::uint32_t i) const {
+    return r_.tokens[i].end < r_.text.size() && r_.text[r_.tokens[i].end] == ',';
+  }
+
+  // What is asked for is what somebody says, or uses what somebody wrote.
+  void hand_over(std::uint32_t at, const Clause& clause, Form form) {
+    bool says = false;
+    bool content = false;
+    bool agreed = false;
+    for (std::uint32_t i = clause.first; i < clause.last; ++i) {
+      if (i > at && has(i, kSays)) says = true;
+      if (has(i, kDetail | kContainer) || r_.tokens[i].kind >= TokenKind::kEmail) content = true;
+      if (has(i, kAgree)) agreed = true;
+    }
+    if (form == Form::kRequest && says) wishes_.delegates = true;
+    if (form == Form::kRequest && has(at, kFollow)) wishes_.delegates = true;
+    if (form == Form::kInform && says && any(at + 1, clause.last, kDo) &&
+        any(at + 1, clause.last, kJoins)) {
+      wishes_.delegates = true;
+    }
+    if (form == Form::kStatement && agreed && any(clause.first, clause.last, kSays)) {
+      wishes_.delegates = true;
+    }
+    if (form != Form::kQuestion && content) wishes_.material = true;
+  }
+
+  const Reading& r_;
+  UserWishes& wishes_;
+};
+
+}  // namespace
+
+void read_wishes(const Reading& reading, UserWishes& wishes) { Wisher(reading, wishes).run(); }
+
+}  // namespace tocsin::flow
