@@ -1,6 +1,7 @@
 #include "daemon/profile/effect.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <iterator>
 #include <optional>
 #include <string>
@@ -117,20 +118,51 @@ std::optional<Effect> look_up_description(std::string_view description) {
   return look_up(words, std::begin(kVerbs), std::end(kVerbs));
 }
 
+// "games.update.find", "mcp__slack__post_message": what stands behind the last separator is the
+// tool, the rest is where it belongs.
+std::string_view last_part(std::string_view name) {
+  std::size_t at = 0;
+  for (const std::string_view separator : {".", "__", "/", ":"}) {
+    const std::size_t found = name.rfind(separator);
+    if (found != std::string_view::npos) at = std::max(at, found + separator.size());
+  }
+  return at < name.size() ? name.substr(at) : name;
+}
+
+// Verbs that are nouns as often: "order_status", "match_schedule".
+bool is_noun_as_well(std::string_view word) {
+  constexpr std::string_view kWords[] = {"book",  "call",    "log",      "mail",  "message",
+                                         "order", "post",    "record",   "share", "request",
+                                         "store", "schedule", "transfer", "trade", "place"};
+  return std::ranges::find(kWords, word) != std::end(kWords);
+}
+
+std::optional<Effect> look_up_name(const std::vector<std::string>& words) {
+  if (words.empty()) return std::nullopt;
+  // "order_status_check", "store_count": the noun that begins it is no verb.
+  if (words.size() > 1 && is_noun_as_well(words.front())) {
+    const std::vector<std::string> last(1, words.back());
+    const auto effect = look_up(last, std::begin(kVerbs), std::end(kVerbs));
+    if (effect == Effect::kRead) return effect;
+  }
+  // A verb opens a name ("send_money") or follows what it belongs to ("gmail_send").
+  const auto effect = look_up(words, std::begin(kVerbs), std::end(kVerbs));
+  // "create_payment", "execute_sql", "run_query": the noun says more than a weak verb.
+  if (effect == Effect::kWrite) {
+    const auto noun = look_up(words, std::begin(kNouns), std::end(kNouns));
+    if (noun == Effect::kEgress) return *noun;
+  }
+  return effect;
+}
+
 }  // namespace
 
 Effect infer_effect(std::string_view tool_name, std::string_view description) {
   constexpr std::size_t kNameBytesMax = 256;
-  const std::vector<std::string> words = identifier_words(tool_name.substr(0, kNameBytesMax));
-  // A verb opens a name ("send_money") or follows what it belongs to ("gmail_send").
-  if (const auto effect = look_up(words, std::begin(kVerbs), std::end(kVerbs))) {
-    // "create_payment", "execute_sql", "run_query": the noun says more than a weak verb.
-    if (*effect == Effect::kWrite) {
-      const auto noun = look_up(words, std::begin(kNouns), std::end(kNouns));
-      if (noun == Effect::kEgress) return *noun;
-    }
-    return *effect;
-  }
+  const std::string_view name = tool_name.substr(0, kNameBytesMax);
+  if (const auto effect = look_up_name(identifier_words(last_part(name)))) return *effect;
+  const std::vector<std::string> words = identifier_words(name);
+  if (const auto effect = look_up_name(words)) return *effect;
   if (const auto effect = look_up(words, std::begin(kNouns), std::end(kNouns))) return *effect;
   if (const auto effect = look_up_description(description)) return *effect;
   return Effect::kWrite;

@@ -73,7 +73,7 @@ struct SignWords {
 
 constexpr SignWords kSignWords[] = {
     {kModal,
-     "must should need have required shall ought supposed have supposed musst sollst müssen dois devez "
+     "requested advised urged encouraged instructed must should need have required shall ought supposed have supposed musst sollst müssen dois devez "
      "faut debes debe deber tienes devi deve moet"},
     {kPolite, "please kindly bitte veuillez prière favor gelieve"},
     {kOpener,
@@ -124,7 +124,7 @@ constexpr SignWords kSignWords[] = {
      "supervisor headquarter helpdesk it legal audit ceo cfo manager boss owner developer anthropic "
      "openai google microsoft verified support department"},
     {kStop,
-     "the a an of and or to in on at for with by from is are was were be been it its this that these "
+     "only nothing but except maybe perhaps something somebody someone the a an of and or to in on at for with by from is are was were be been it its this that these "
      "those i me my we our us he she they them his her their as if so do does did not no can could "
      "would will may might there here what which who when where how all any some one out up into about "
      "der die das den dem ein eine und oder mit von zu im für le la les un une des et ou de du à en el "
@@ -141,8 +141,8 @@ constexpr SignWords kSignWords[] = {
      "demande tâches indica pide dice tareas"},
     {kInforms,
      "summarise summarize list show tell find check compare explain count look read see describe "
-     "catch get fetch search name calculate compute determine identify display view browse translate "
-     "siehe schau voir voyez voici mira ver véase analyse analyze extract recommend suggest visit open watch think guess estimate zeige zeig nenne "
+     "catch get fetch search calculate compute determine identify display view browse translate "
+     "siehe schau voir voyez voici mira ver véase analyse analyze extract recommend suggest think guess estimate zeige zeig nenne "
      "sag sage such suche finde fasse vergleiche lies montre montrez dis dites trouve trouvez cherche "
      "résume lis muestra muestre dime diga busca busque resume lee mostra dimmi trova cerca leggi"},
     {kAsksQuestion,
@@ -156,6 +156,7 @@ constexpr SignWords kSignWords[] = {
      "asked phoned called left took saw found bought needs wants uses looks says writes asks shows "
      "hat ist war schrieb fails complains flickers cost lost kept held meant met read ran set sold "
      "stood thought understood won a est était ha es era tiene"},
+    {kCan, "can could would will may might possible able"},
     {kWish, "want need would like wish prefer möchte brauche will veux voudrais besoin quiero necesito vorrei"},
     {kGreeting,
      "hi hello hey dear good morning afternoon evening thanks thank great perfect welcome hallo danke "

@@ -20,7 +20,7 @@ inline constexpr Acts kBook = 1U << 8U;     // something is ordered or reserved
 inline constexpr Acts kAllActs = (1U << 9U) - 1;
 
 // What else a word can be a sign of.
-using Signs = std::uint32_t;
+using Signs = std::uint64_t;
 inline constexpr Signs kModal = 1U << 0U;        // must, should, need
 inline constexpr Signs kPolite = 1U << 1U;       // please
 inline constexpr Signs kOpener = 1U << 2U;       // then, first, also: stands before an imperative
@@ -54,6 +54,8 @@ inline constexpr Signs kPast = 1U << 28U;         // wrote, has: the verb of a s
 inline constexpr Signs kWish = 1U << 29U;         // want, like
 inline constexpr Signs kGreeting = 1U << 30U;     // hello, thanks
 inline constexpr Signs kFollow = 1U << 31U;       // follow: acts on a text by itself
+
+inline constexpr Signs kCan = Signs{1} << 32U;    // can, could: a question that may be a request
 
 struct Meaning {
   Acts acts = 0;

@@ -61,8 +61,11 @@ class Reader {
         case ']':
         case '|':
         case '*':
-        case '#':
           return Gap::kClause;
+        case '#':
+          // A heading; "#general" is a name.
+          if (i + 1 < to) return Gap::kClause;
+          break;
         case '\\':
           // An escaped line break in text that was written as a literal.
           if (i + 1 < to && text_[i + 1] == 'n') return Gap::kClause;
@@ -136,7 +139,7 @@ class Reader {
     }
     ask_by_verb(clause);
     if (!clause.asks) ask_by_modal(clause);
-    if (!clause.asks) ask_for_state(clause);
+    if (!clause.asks) ask_by_question(clause);
     clause.frames = frames(clause, all);
   }
 
@@ -200,22 +203,19 @@ class Reader {
     }
   }
 
-  // "Can the cellar door have the code 4471?": asks for something without saying of whom.
-  void ask_for_state(Clause& clause) {
-    static const std::uint64_t kCan[] = {token_hash("can"), token_hash("could"), token_hash("may"),
-                                         token_hash("might")};
-    static const std::uint64_t kGets[] = {token_hash("have"), token_hash("get"), token_hash("be"),
-                                          token_hash("receive")};
-    bool can = false;
+  // "Can the cellar door have the code 4471?", "Could somebody make her an editor?"
+  void ask_by_question(Clause& clause) {
+    static const std::uint64_t kCan[] = {token_hash("can"), token_hash("could"),
+                                         token_hash("would"), token_hash("will"),
+                                         token_hash("may"), token_hash("might")};
     for (std::uint32_t i = clause.first; i < clause.last; ++i) {
-      const std::uint64_t hash = r_.tokens[i].hash;
-      if (can && std::ranges::find(kGets, hash) != std::end(kGets)) {
-        const std::size_t end = r_.tokens[clause.last - 1].end;
-        clause.asks = at_or_space(text_, end) == '?';
-        return;
-      }
       const bool opens = i == clause.first || at_or_space(text_, r_.tokens[i - 1].end) == ',';
-      can |= opens && std::ranges::find(kCan, hash) != std::end(kCan);
+      if (!opens || std::ranges::find(kCan, r_.tokens[i].hash) == std::end(kCan)) continue;
+      clause.asks = at_or_space(text_, r_.tokens[clause.last - 1].end) == '?';
+      for (std::uint32_t k = i + 1; k < clause.last && clause.asks; ++k) {
+        if (!r_.tokens[k].inflected) clause.asked |= meaning(k).acts;
+      }
+      return;
     }
   }
 

@@ -94,6 +94,9 @@ bool stands_in(const std::vector<std::uint32_t>& words, const std::vector<std::u
 
 constexpr double kHandedOverPointsMax = 4.5;
 
+constexpr double kUnrequestedPoints = 3;       // nobody asked for it
+constexpr double kUnrequestedValuePoints = 5;  // ... and what it acts on was read
+
 double points_for(Asked asked) {
   switch (asked) {
     case Asked::kThis:
@@ -182,14 +185,18 @@ const Tracker::ToolSense& Tracker::sense_of(std::string_view tool) {
   if (const auto found = senses_.find(key); found != senses_.end()) return found->second;
   if (senses_.size() >= kSensesMax) senses_.clear();
   ToolSense sense;
+  bool looks_up = false;
   for (const std::string& word : identifier_words(tool.substr(0, kNameBytesMax))) {
     const std::uint64_t hash = token_hash(word);
     const Meaning meaning = meaning_of(hash);
     const bool verb = meaning.acts != 0 && sense.acts == 0;
+    looks_up |= (meaning.signs & kInforms) != 0;
     if (verb) sense.acts |= meaning.acts;
     sense.acts |= acts_of_noun(word);
     if (!verb && (meaning.signs & kStop) == 0 && hash != 0) sense.nouns.push_back(hash);
   }
+  // "find_store", "order_status_check": what else looks like a verb is a noun.
+  if (looks_up) sense.acts = kFetch;
   return senses_.emplace(key, std::move(sense)).first->second;
 }
 
@@ -258,10 +265,13 @@ void Tracker::on_call(const Event& event, const EventContext& context, SessionMe
   cut_arguments(event, context, memory);
   if (context.tool.effect == Effect::kExecute) tool.acts = acts_of_arguments();
   flow_.sink = is_sink(context);
+  flow_.unrequested = (context.tool.effect == Effect::kWrite || context.tool.effect == Effect::kEgress) &&
+                      (!context.tool.inferred || (tool.acts & ~kFetch) != 0) &&
+                      asked(tool, memory) == Asked::kNothing;
   carry(memory);
   if (flow_.sink) {
     judge(tool, context, memory);
-    judge_values(tool, context, memory);
+    judge_values(memory);
   }
 
   PendingCall pending{.call = memory.mixed(hash64(event.tool.call_id))};
@@ -379,21 +389,26 @@ Asked Tracker::asked(const ToolSense& tool, const SessionMemory& memory) {
 }
 
 // Values alone: the user only asked to be told something, and the call acts with what it read.
-void Tracker::judge_values(const ToolSense& tool, const EventContext& context,
-                           const SessionMemory& memory) {
-  const bool acts = context.tool.effect != Effect::kRead;
-  if (!acts || (tool.acts & ~kFetch) == 0 || flow_.carried.empty()) return;
-  if (asked(tool, memory) != Asked::kNothing) return;
-  const bool noun_asked = std::ranges::any_of(tool.nouns, [&](std::uint64_t noun) {
-    return memory.user.contains(memory.mixed(noun));
-  });
-  const Carried& carried = flow_.carried.front();
-  Obeying found{.points = 2 + points_for(Asked::kNothing) + (noun_asked ? -1 : 0),
-                .origin = carried.source == nullptr ? nullptr : &carried.source->origin,
-                .link = {.shared = true},
-                .asked = Asked::kNothing,
-                .path = carried.path,
-                .value = carried.value};
+void Tracker::judge_values(const SessionMemory& memory) {
+  if (!flow_.unrequested) return;
+  Obeying found{.points = kUnrequestedPoints, .asked = Asked::kNothing};
+  for (const Argument& argument : arguments_) {
+    for (std::size_t i = argument.first; i < argument.last && found.origin == nullptr; ++i) {
+      const CallToken& token = call_tokens_[i];
+      if (token.users || (token.token.kind == TokenKind::kWord && !is_content(token.meaning))) {
+        continue;
+      }
+      const Sighting* seen = memory.sightings.find(token.hash);
+      const Source* source = seen == nullptr ? nullptr : memory.source(seen->source);
+      if (source == nullptr) continue;
+      found.points = kUnrequestedValuePoints;
+      found.link.shared = true;
+      found.origin = &source->origin;
+      found.path = argument.leaf->path;
+      found.value =
+          argument.leaf->text.substr(token.token.begin, token.token.end - token.token.begin);
+    }
+  }
   if (!flow_.obeying || found.points > flow_.obeying->points) flow_.obeying = found;
 }
 
@@ -538,7 +553,11 @@ void Tracker::read_leaf(const Event& event, std::size_t leaf_index, std::uint16_
     }
     for (std::size_t i = 0; i < reading_.tokens.size(); ++i) {
       const Token& token = reading_.tokens[i];
-      if (!is_strong(token.kind)) continue;
+      // Of somebody who only wants to be told something any word that returns in an act counts.
+      const bool counts = is_strong(token.kind) ||
+                          (memory.wishes.only_informs() &&
+                           (token.kind == TokenKind::kNumber || is_content(meaning_of(token.hash))));
+      if (!counts) continue;
       const std::uint32_t hash = memory.mixed(token.hash);
       if (memory.own.contains(hash) || memory.said_by_principal(hash)) continue;
       Sighting& seen = memory.sightings.at(hash);

@@ -66,6 +66,7 @@ struct Carried {
 struct Flow {
   const SessionMemory* memory = nullptr;
   // Of a tool_call.
+  bool unrequested = false;  // it acts, and the user only asked to be told something
   bool sink = false;  // it changes, sends or runs something, or contacts a place
   std::optional<Obeying> obeying;
   std::vector<Carried> carried;  // kCarriedMax at most
@@ -115,8 +116,7 @@ class Tracker {
   [[nodiscard]] bool is_sink(const EventContext& context) const;
   void carry(const SessionMemory& memory);
   void judge(const ToolSense& tool, const EventContext& context, const SessionMemory& memory);
-  void judge_values(const ToolSense& tool, const EventContext& context,
-                    const SessionMemory& memory);
+  void judge_values(const SessionMemory& memory);
   [[nodiscard]] static Asked asked(const ToolSense& tool, const SessionMemory& memory);
   [[nodiscard]] bool tells_apart(const Argument& argument) const;
   [[nodiscard]] Link link(const Instruction& instruction, std::size_t index,

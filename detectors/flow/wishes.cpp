@@ -36,9 +36,22 @@ class Wisher {
   [[nodiscard]] std::string_view text(std::uint32_t i) const {
     return r_.text.substr(r_.tokens[i].begin, r_.tokens[i].end - r_.tokens[i].begin);
   }
-  // "me" behind a verb: it is the user who is to be sent, told or given something.
+  // "send me", "give us", "write me": it is the user who is to be told something.
   [[nodiscard]] bool to_user(std::uint32_t i, const Clause& clause) const {
-    return i + 1 < clause.last && has(i + 1, kSpeaker);
+    if (i + 1 >= clause.last || (meaning(i).acts & (kSend | kGrant)) == 0) return false;
+    static const std::uint64_t kMe[] = {token_hash("me"),   token_hash("us"),  token_hash("mir"),
+                                        token_hash("uns"),  token_hash("moi"), token_hash("nous"),
+                                        token_hash("mich"), token_hash("mi")};
+    return std::ranges::find(kMe, r_.tokens[i + 1].hash) != std::end(kMe);
+  }
+  // What can follow a verb directly: "the", "my", "it".
+  [[nodiscard]] bool is_object(std::uint32_t i) const {
+    static const std::uint64_t kObjects[] = {
+        token_hash("the"),  token_hash("a"),     token_hash("an"),    token_hash("my"),
+        token_hash("our"),  token_hash("it"),    token_hash("this"),  token_hash("that"),
+        token_hash("them"), token_hash("these"), token_hash("those"), token_hash("all"),
+        token_hash("him"),  token_hash("her"),   token_hash("each"),  token_hash("every")};
+    return std::ranges::find(kObjects, r_.tokens[i].hash) != std::end(kObjects);
   }
   [[nodiscard]] bool is_act(std::uint32_t i) const {
     const Meaning word = meaning(i);
@@ -48,7 +61,9 @@ class Wisher {
   void read(const Clause& clause) {
     std::uint32_t at = clause.first;
     while (at < clause.last &&
-           (has(at, kOpener | kPolite | kAgree | kGreeting) && !is_act(at)) && at + 1 < clause.last) {
+           (has(at, kOpener | kPolite | kAgree | kGreeting) || helps(at)) &&
+           !has(at, kAsksQuestion) &&
+           !is_act(at) && at + 1 < clause.last) {
       ++at;
     }
     const Form form = form_of(at, clause);
@@ -56,7 +71,8 @@ class Wisher {
     switch (form) {
       case Form::kQuestion:
         wishes_.informs = true;
-        take_acts(at, clause, kJoins);
+        // "Would it be possible to start the engine?"
+        take_acts(at, clause, has(at, kCan) ? kJoins | kBeforeVerb : kJoins);
         break;
       case Form::kInform:
         wishes_.informs = true;
@@ -70,10 +86,18 @@ class Wisher {
           take_request(at, clause);
         } else if (polite && clause.last - clause.first > 1) {
           wishes_.unnamed = true;
+        } else {
+          take_late_request(at, clause);
         }
         break;
     }
     hand_over(at, clause, form);
+  }
+
+  // "Help me create ...": the verb comes behind.
+  [[nodiscard]] bool helps(std::uint32_t i) const {
+    static const std::uint64_t kHelp = token_hash("help");
+    return r_.tokens[i].hash == kHelp || (i > 0 && r_.tokens[i - 1].hash == kHelp);
   }
 
   [[nodiscard]] bool any(std::uint32_t from, std::uint32_t to, Signs signs) const {
@@ -83,8 +107,22 @@ class Wisher {
     return false;
   }
 
+  // "The level is low, add some", "Now that I have it, orchestrate the rest", "It should be added".
+  void take_late_request(std::uint32_t at, const Clause& clause) {
+    for (std::uint32_t i = at + 1; i + 1 < clause.last; ++i) {
+      const bool passive = has(i - 1, kModal) && r_.tokens[i].hash == token_hash("be");
+      const bool unknown = ends_with_comma(i - 1) && meaning(i).signs == 0 &&
+                           !r_.tokens[i].capital && is_object(i + 1);
+      if (passive || unknown) wishes_.unnamed = true;
+      if (!ends_with_comma(i - 1) || !is_act(i)) continue;
+      wishes_.acts |= meaning(i).acts;
+    }
+  }
+
   Form form_of(std::uint32_t at, const Clause& clause) const {
     if (r_.tokens[at].kind != TokenKind::kWord) return Form::kStatement;
+    const bool emphatic = r_.tokens[at].hash == token_hash("do") && !ends_with_question(clause);
+    if (emphatic) return Form::kRequest;
     if (has(at, kAsksQuestion)) {
       const bool you = at + 2 < clause.last && has(at + 1, kYou) && has(at, kStop);
       if (!you) return Form::kQuestion;
@@ -94,11 +132,17 @@ class Wisher {
     }
     if (is_act(at)) return to_user(at, clause) ? Form::kInform : Form::kRequest;
     if (has(at, kInforms) || (meaning(at).acts & kFetch) != 0) return Form::kInform;
+    if (ends_with_question(clause)) return Form::kQuestion;
     if (has(at, kDo)) return Form::kRequest;
     if (has(at, kStop | kSpeaker | kYou | kModal | kNegation | kSays | kContainer)) {
       return Form::kStatement;
     }
     return has_verb_next(at, clause) ? Form::kStatement : Form::kRequest;
+  }
+
+  [[nodiscard]] bool ends_with_question(const Clause& clause) const {
+    const std::size_t end = r_.tokens[clause.last - 1].end;
+    return end < r_.text.size() && r_.text[end] == '?';
   }
 
   // The second word is a verb that is no base form: the first was the subject.
@@ -124,7 +168,7 @@ class Wisher {
     for (std::uint32_t i = clause.first; i < clause.last; ++i) {
       if (!has(i, kSpeaker | kYou)) continue;
       for (std::uint32_t k = i + 1; k < std::min(clause.last, i + 3); ++k) {
-        if (has(k, kWish | kModal)) return true;
+        if (has(k, has(i, kYou) ? kWish | kModal : kWish)) return true;
       }
     }
     return false;

@@ -42,6 +42,13 @@ TEST_CASE("a tool's effect is told from its name, else from its description") {
       {"terminal", "", Effect::kExecute},
       {"install_package", "", Effect::kExecute},
       {"webhook", "", Effect::kEgress},
+      {"order_status_check", "", Effect::kRead},  // the verb stands last, the noun first
+      {"store_count", "", Effect::kRead},
+      {"order_pizza", "", Effect::kEgress},
+      {"grocery_store.find_best", "", Effect::kRead},  // the tool is behind the dot
+      {"games.update.find", "", Effect::kRead},
+      {"frobnicate", "Returns what was ordered.", Effect::kRead},
+      {"return_order", "", Effect::kEgress},
       // The name decides before the description does.
       {"send_report", "Reads a report.", Effect::kEgress},
       {"bash", "Gets things done.", Effect::kExecute},
