@@ -52,6 +52,11 @@ class Folded:
             at = gap.end() if gap else end
         self.text = "".join(parts)
 
+    def gap(self, index):
+        """A space where this character follows the last one at once: words would grow together."""
+        together = 0 < index < len(self.places) and self.places[index - 1] + 1 == self.places[index]
+        return " " if together else ""
+
 
 def lines(path):
     with gzip.open(path, "rt", encoding="utf-8") as stream:
@@ -160,9 +165,11 @@ def unwrap(text, goals, wrapper, wording=("", "")):
             continue  # somebody talks about it
         start = folded.places[span[0] - len(wrapper.before)]
         request = quoted(text, folded.places[span[0]], folded.places[span[1] - 1] + 1, wrapper)
-        out += [text[copied:start], wording[0], text[slice(*request)], wording[1]]
         begin = span[1] + len(wrapper.behind)
-        copied = folded.places[begin - 1] + 1 if wrapper.behind else request[1]
+        stop = folded.places[begin - 1] + 1 if wrapper.behind else request[1]
+        out += [text[copied:start], folded.gap(span[0] - len(wrapper.before)), wording[0], text[slice(*request)],
+                wording[1], folded.gap(begin)]
+        copied = stop
     return "".join([*out, text[copied:]])
 
 

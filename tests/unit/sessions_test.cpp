@@ -2,7 +2,7 @@
 // read and not obeyed, and long ordinary work; README.md there.
 //
 // The figures are floors and ceilings to be moved in one direction only.  What is missed or flagged
-// for nothing is shown with `unit_tests "recorded sessions*" -s`.
+// for nothing is shown by tests/eval/sessions.py.
 
 #include <cstddef>
 #include <filesystem>
@@ -19,8 +19,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kAttacks = 45;
-constexpr std::size_t kHonest = 65;
+constexpr std::size_t kAttacks = 50;
+constexpr std::size_t kHonest = 70;
 constexpr std::size_t kAttacksFoundMin = 0;
 constexpr std::size_t kHonestFlaggedMax = 0;
 
