@@ -149,7 +149,10 @@ void Explainer::explain_user(const EventContext& context) {
   std::string text = "acts " + acts_text(wishes.acts);
   if (wishes.unnamed) text += ", something else";
   if (wishes.only_informs()) text = "only to be told something";
-  if (wishes.delegates) text += ", what a text says";
+  if (wishes.delegated != 0) {
+    text += wishes.delegated == flow::kAllActs ? std::string(", what a text says")
+                                               : ", as a text says: " + acts_text(wishes.delegated);
+  }
   if (wishes.material) text += ", from a text";
   note("wants so far", text);
 }

@@ -87,9 +87,8 @@ constexpr SignWords kSignWords[] = {
      "assistant ai llm chatbot agent bot gpt chatgpt claude gemini copilot mistral llama model ki "
      "assistent assistente asistente agente"},
     {kTask,
-     "task instruction prompt request goal directive command rule guideline objective query question "
-     "job assignment order workflow procedure aufgabe anweisung befehl tâche consigne demande tarea "
-     "instrucción instrucciones pregunta solicitud compito istruzioni tarefa taak"},
+     "task instruction prompt goal directive command rule guideline objective assignment workflow "
+     "aufgabe anweisung befehl tâche consigne tarea instrucción instrucciones compito istruzioni tarefa taak"},
     {kPrior,
      "previous prior above earlier original initial first former preceding existing current all other "
      "beginning old vorherigen bisherigen ursprünglichen précédentes précédente anteriores anterior "
@@ -136,8 +135,8 @@ constexpr SignWords kSignWords[] = {
     {kSays,
      "instruct instructed instruction describe described specify specified outlined requested request "
      "ask asked tell told say said todo to-do task step whatever everything anything want wanted need "
-     "needed suggest suggested recommend recommended propose proposed directed accordingly item list "
-     "listed checklist action demand demanded anweisung aufgaben steht verlangt gebeten indiqué demandé "
+     "needed suggest suggested recommend recommended propose proposed directed accordingly "
+     "checklist demand demanded anweisung aufgaben steht verlangt gebeten indiqué demandé "
      "demande tâches indica pide dice tareas"},
     {kInforms,
      "summarise summarize list show tell find check compare explain count look read see describe "
@@ -146,7 +145,7 @@ constexpr SignWords kSignWords[] = {
      "sag sage such suche finde fasse vergleiche lies montre montrez dis dites trouve trouvez cherche "
      "résume lis muestra muestre dime diga busca busque resume lee mostra dimmi trova cerca leggi"},
     {kAsksQuestion,
-     "what who when where which why how is are was were do does did has have had can could would will "
+     "est-ce est-il est-elle what who when where which why how is are was were do does did has have had can could would will "
      "am whose under in on anything any wie wer wann wo welche welcher welches warum ist sind hat "
      "haben kann qui quand où quel quelle quels quelles combien comment pourquoi est que quoi qué cuál "
      "cuáles quién cuándo dónde cómo cuánto cuántos cuánta cuántas a chi quando dove come quanto quale"},
@@ -164,10 +163,11 @@ constexpr SignWords kSignWords[] = {
     {kFollow, "follow befolge suis suivez sigue siga segui obey"},
     {kBeforeVerb, "to and then or please also you we lets and, und zu et puis y luego por favor"},
     {kAfterNoun,
-     "of was were is has had are from by which whose that will club meeting number id date status "
+     "with of was were is has had are from by which whose that will club meeting number id date status "
      "history confirmation received sent list type name address subject price fee von des del du"},
     {kAgree,
-     "yes yeah yep ok okay sure proceed confirm confirmed go approved agreed fine correct right ja "
+     "yes yeah yep ok okay sure proceed confirmed approved agreed fine correct right genuine real true "
+     "allowed permitted consent trust okayed ja "
      "gerne einverstanden oui accord vas-y sí si vale claro adelante"},
     {kSpeaker, "i me my mine we us our ich mir mich wir uns je moi nous yo mi nosotros"},
     {kDetail,

@@ -79,6 +79,7 @@ struct Source {
   bool untrusted = false;      // may hold what third parties wrote
   bool private_data = false;
   bool named = false;          // the user named what was read
+  bool near_named = false;     // ... or something in which it was named
   std::uint16_t parent = 0;    // 1 + the instruction that led to it; 0: none
 };
 
@@ -102,6 +103,7 @@ struct PendingCall {
   float points = 0;           // of an instruction it obeys
   std::uint16_t parent = 0;   // 1 + the instruction whose identifiers it looks up; 0: none
   bool named = false;         // the user named what it reads
+  bool near_named = false;    // ... or something in which it was named
 };
 inline constexpr std::size_t kPendingCallsMax = 16;
 inline constexpr std::size_t kSourcesMax = 64;

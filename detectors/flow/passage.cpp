@@ -82,6 +82,18 @@ class Reader {
                                                                                : Gap::kNone;
   }
 
+  // "... NY 10001 USA Change the password ...": a sentence that begins without an end before it, as
+  // where texts were put together.
+  bool breaks_in(std::uint32_t i) const {
+    static const std::uint64_t kObjects[] = {token_hash("the"), token_hash("a"),   token_hash("an"),
+                                             token_hash("my"),  token_hash("all"), token_hash("your"),
+                                             token_hash("our"), token_hash("this"), token_hash("every")};
+    if (!r_.tokens[i].capital || i + 1 >= r_.tokens.size() || meaning(i).acts == 0) return false;
+    const Token& next = r_.tokens[i + 1];
+    return !r_.tokens[i].inflected && !next.capital &&
+           std::ranges::find(kObjects, next.hash) != std::end(kObjects);
+  }
+
   // An empty line, or a line that begins with a label, follows within the same gap.
   bool field_behind(std::size_t at, std::size_t to) const {
     return std::ranges::count(text_.substr(at, to - at), '\n') > 1;
@@ -110,7 +122,8 @@ class Reader {
     for (std::uint32_t i = 0; i < r_.tokens.size(); ++i) {
       const Token& token = r_.tokens[i];
       if (token.begin < end) continue;  // joined numbers and hosts stand where their parts do
-      const Gap between = i == 0 ? Gap::kNone : gap(end, token.begin, token);
+      Gap between = i == 0 ? Gap::kNone : gap(end, token.begin, token);
+      if (between == Gap::kNone && breaks_in(i)) between = Gap::kClause;
       if (between != Gap::kNone && i > clause.first && r_.clauses.size() + 1 < kClausesMax) {
         clause.last = i;
         r_.clauses.push_back(clause);
@@ -175,7 +188,8 @@ class Reader {
     constexpr std::uint32_t kAddressWords = 3;
     if (i >= clause.first + kAddressWords) return false;
     for (std::uint32_t k = i; k < std::min(clause.last, clause.first + kAddressWords); ++k) {
-      if (at_or_space(text_, r_.tokens[k].end) == ',') return true;
+      const std::size_t end = r_.tokens[k].end;
+      if (at_or_space(text_, end) == ',' && at_or_space(text_, end + 1) == ' ') return true;
     }
     return false;
   }

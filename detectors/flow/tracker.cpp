@@ -243,18 +243,39 @@ bool Tracker::is_sink(const EventContext& context) const {
   });
 }
 
+// Whether the call does something that a person who wants to be told something did not mean.  What
+// an executor runs to find out is no such act, and a tool of which nothing is known may be anything.
+bool Tracker::is_act(const ToolSense& tool, const EventContext& context) {
+  switch (context.tool.effect) {
+    case Effect::kRead:
+      return false;
+    case Effect::kExecute:
+      return (tool.acts & (kDelete | kGrant | kPay | kRun)) != 0;
+    case Effect::kWrite:
+    case Effect::kEgress:
+      return !context.tool.inferred || (tool.acts & ~kFetch) != 0;
+  }
+  return false;
+}
+
 // What a command or statement does: the words that begin it and its parts.
 Acts Tracker::acts_of_arguments() const {
   Acts acts = 0;
   for (const Argument& argument : arguments_) {
     for (std::size_t i = argument.first; i < argument.last; ++i) {
       const CallToken& token = call_tokens_[i];
-      if (token.meaning.acts == 0 || token.token.inflected) continue;
+      Acts verb = token.token.inflected ? Acts{0} : token.meaning.acts;
+      if (token.token.kind >= TokenKind::kName) {  // ".venv/bin/pip"
+        const std::string_view path = argument.leaf->text.substr(
+            token.token.begin, token.token.end - token.token.begin);
+        verb = meaning_of(token_hash(path.substr(path.rfind('/') + 1))).acts;
+      }
+      if (verb == 0) continue;
       const std::string_view before = argument.leaf->text.substr(0, token.token.begin);
-      const std::size_t at = before.find_last_not_of(' ');
+      const std::size_t at = before.find_last_not_of(" .\"'");
       const bool begins = at == std::string_view::npos || before[at] == ';' || before[at] == '|' ||
                           before[at] == '&' || before[at] == '\n' || before[at] == '(';
-      if (begins) acts |= token.meaning.acts;
+      if (begins) acts |= verb;
     }
   }
   return acts;
@@ -265,9 +286,7 @@ void Tracker::on_call(const Event& event, const EventContext& context, SessionMe
   cut_arguments(event, context, memory);
   if (context.tool.effect == Effect::kExecute) tool.acts = acts_of_arguments();
   flow_.sink = is_sink(context);
-  flow_.unrequested = (context.tool.effect == Effect::kWrite || context.tool.effect == Effect::kEgress) &&
-                      (!context.tool.inferred || (tool.acts & ~kFetch) != 0) &&
-                      asked(tool, memory) == Asked::kNothing;
+  flow_.unrequested = is_act(tool, context) && asked(tool, memory) == Asked::kNothing;
   carry(memory);
   if (flow_.sink) {
     judge(tool, context, memory);
@@ -280,6 +299,11 @@ void Tracker::on_call(const Event& event, const EventContext& context, SessionMe
     pending.named |= memory.names.contains(token.hash) ||
                      (token.users && is_content(token.meaning));
     memory.limited |= !memory.own.insert(token.hash);
+    if (!token.users && !pending.named && is_strong(token.token.kind)) {
+      const Sighting* seen = memory.sightings.find(token.hash);
+      const Source* source = seen == nullptr ? nullptr : memory.source(seen->source);
+      pending.near_named |= source != nullptr && (source->named || source->near_named);
+    }
     if (token.users || !is_strong(token.token.kind)) continue;
     for (std::size_t i = 0; i < memory.instructions.size() && pending.parent == 0; ++i) {
       if (std::ranges::find(memory.instructions[i].tokens, token.hash | 1U) !=
@@ -348,6 +372,7 @@ Link Tracker::link(const Instruction& instruction, std::size_t index, const Sess
         here = 2;
       } else {
         link.identifier = true;
+        link.destination |= argument.destination;
         here = 3;
       }
       if (here > strength) {
@@ -378,11 +403,23 @@ Link Tracker::link(const Instruction& instruction, std::size_t index, const Sess
   return link;
 }
 
+Delegation Tracker::delegation(const Instruction& instruction, const ToolSense& tool,
+                               const SessionMemory& memory) {
+  const Source* source = memory.source(instruction.source);
+  const bool named = instruction.named || (source != nullptr && source->named);
+  const bool near = named || (source != nullptr && source->near_named);
+  const UserWishes& wishes = memory.wishes;
+  const bool in_scope = wishes.delegated == kAllActs || (tool.acts & wishes.delegated) != 0;
+  if (instruction.agreed || (named && in_scope)) return Delegation::kActs;
+  if (in_scope || (near && wishes.material)) return Delegation::kMaterial;
+  return Delegation::kNone;
+}
+
 Asked Tracker::asked(const ToolSense& tool, const SessionMemory& memory) {
   const UserWishes& wishes = memory.wishes;
   if ((tool.acts & wishes.acts) != 0) return Asked::kThis;
   if (wishes.only_informs()) return Asked::kNothing;
-  if (wishes.unnamed || wishes.delegates || tool.acts == 0) return Asked::kMaybe;
+  if (wishes.unnamed || wishes.delegated != 0 || tool.acts == 0) return Asked::kMaybe;
   // Nothing is known of what the user wants: an agent that works by itself.
   if (!wishes.informs && wishes.acts == 0) return Asked::kMaybe;
   return Asked::kOther;
@@ -443,7 +480,14 @@ void Tracker::judge(const ToolSense& tool, const EventContext& context,
     const Instruction& instruction = memory.instructions[i];
     Obeying found{.instruction = &instruction, .frames = instruction.frames};
     found.link = link(instruction, i, memory, found);
-    const bool strong = strong_frames(instruction.frames) >= 2;
+    const Source* source = memory.source(instruction.source);
+    found.delegation = delegation(instruction, tool, memory);
+    // Who hands an act over knows of a text that speaks of tasks and users; it takes more to make
+    // it speak as the user.
+    constexpr Frames kUsurping = kToAssistant | kOverrides | kOrdersWork | kCovertly | kRoleMark;
+    const bool strong =
+        strong_frames(instruction.frames) >= 2 &&
+        (found.delegation != Delegation::kActs || (instruction.frames & kUsurping) != 0);
     const bool act = (tool.acts & instruction.acts) != 0;
     const bool noun = std::ranges::any_of(tool.nouns, [&](std::uint64_t wanted) {
       return std::ranges::find_if(instruction.tokens, [&](std::uint32_t token) {
@@ -470,6 +514,7 @@ void Tracker::judge(const ToolSense& tool, const EventContext& context,
     if (kinds > 1) points += 1;
     if (act) points += 1;
     if (noun) points += 1;
+    if (found.link.destination) points += 1;
     points += std::min(3.0, 1.5 * std::min(2, strong_frames(instruction.frames)) +
                                 0.5 * std::min(2, weak_frames(instruction.frames)));
     // What an executor does is in its arguments, and mostly cannot be told.
@@ -481,11 +526,6 @@ void Tracker::judge(const ToolSense& tool, const EventContext& context,
       points += 1;
     }
     if (has_destination && named_destination) points -= found.link.identifier && strong ? 1 : 3;
-    const Source* source = memory.source(instruction.source);
-    const bool named = instruction.named || (source != nullptr && source->named);
-    found.delegation = instruction.agreed || (named && memory.wishes.delegates) ? Delegation::kActs
-                       : named && memory.wishes.material                        ? Delegation::kMaterial
-                                                                                : Delegation::kNone;
     if (!strong) {
       if (context.tool.effect == Effect::kRead) points -= 2;
       if (general) points -= 1;
@@ -528,6 +568,7 @@ void Tracker::on_result(const Event& event, const EventContext& context, Session
   source.call = call;
   source.parent = answered.parent;
   source.named = answered.named;
+  source.near_named = answered.near_named;
   const ToolProfile* declared = context.tool.declared;
   const bool reads = context.tool.effect == Effect::kRead || context.tool.effect == Effect::kExecute;
   source.untrusted = declared != nullptr ? declared->returns.untrusted : reads;

@@ -26,6 +26,7 @@ namespace tocsin::flow {
 // What binds a call to an instruction.
 struct Link {
   bool identifier = false;     // of the instruction alone, and not the user's
+  bool destination = false;    // ... and says where something goes
   bool shared = false;         // of the instruction and of other content
   bool derived = false;        // of a result that the instruction led to
   bool whole_value = false;    // an argument stands in it word for word
@@ -117,6 +118,9 @@ class Tracker {
   void carry(const SessionMemory& memory);
   void judge(const ToolSense& tool, const EventContext& context, const SessionMemory& memory);
   void judge_values(const SessionMemory& memory);
+  [[nodiscard]] static bool is_act(const ToolSense& tool, const EventContext& context);
+  [[nodiscard]] static Delegation delegation(const Instruction& instruction, const ToolSense& tool,
+                                             const SessionMemory& memory);
   [[nodiscard]] static Asked asked(const ToolSense& tool, const SessionMemory& memory);
   [[nodiscard]] bool tells_apart(const Argument& argument) const;
   [[nodiscard]] Link link(const Instruction& instruction, std::size_t index,

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 
 namespace tocsin::flow {
 namespace {
@@ -17,11 +18,18 @@ class Wisher {
   void run() {
     wishes_.agrees = false;
     bool agree = false;
+    const bool wished = wishes_.unnamed || wishes_.acts != 0;
+    const Acts before = wishes_.acts;
+    const bool unnamed = std::exchange(wishes_.unnamed, false);
     for (const Clause& clause : r_.clauses) {
       read(clause);
-      for (std::uint32_t i = clause.first; i < clause.last; ++i) agree |= has(i, kAgree);
+      agree |= any(clause.first, clause.last, kAgree);
     }
     wishes_.agrees = agree && r_.tokens.size() <= kYesWordsMax;
+    // "It's genuine, enter it", "I approved all of them": the user vouches for what is written.
+    const bool asks_now = wishes_.unnamed || wishes_.acts != before;
+    if (agree && (asks_now || wished)) wishes_.delegated |= kAllActs;
+    wishes_.unnamed |= unnamed;
   }
 
  private:
@@ -70,6 +78,10 @@ class Wisher {
     const bool polite = any(clause.first, clause.last, kPolite);
     switch (form) {
       case Form::kQuestion:
+        if (!ends_with_question(clause) && wants(clause)) {
+          take_request(at, clause);
+          break;
+        }
         wishes_.informs = true;
         // "Would it be possible to start the engine?"
         take_acts(at, clause, has(at, kCan) ? kJoins | kBeforeVerb : kJoins);
@@ -141,7 +153,8 @@ class Wisher {
   }
 
   [[nodiscard]] bool ends_with_question(const Clause& clause) const {
-    const std::size_t end = r_.tokens[clause.last - 1].end;
+    std::size_t end = r_.tokens[clause.last - 1].end;
+    while (end < r_.text.size() && r_.text[end] == ' ') ++end;
     return end < r_.text.size() && r_.text[end] == '?';
   }
 
@@ -168,7 +181,7 @@ class Wisher {
     for (std::uint32_t i = clause.first; i < clause.last; ++i) {
       if (!has(i, kSpeaker | kYou)) continue;
       for (std::uint32_t k = i + 1; k < std::min(clause.last, i + 3); ++k) {
-        if (has(k, has(i, kYou) ? kWish | kModal : kWish)) return true;
+        if (has(k, has(i, kYou) ? kWish | kModal | kCan : kWish)) return true;
       }
     }
     return false;
@@ -206,21 +219,46 @@ class Wisher {
     bool says = false;
     bool content = false;
     bool agreed = false;
+    Acts named = 0;
     for (std::uint32_t i = clause.first; i < clause.last; ++i) {
       if (i > at && has(i, kSays)) says = true;
       if (has(i, kDetail | kContainer) || r_.tokens[i].kind >= TokenKind::kEmail) content = true;
       if (has(i, kAgree)) agreed = true;
-    }
-    if (form == Form::kRequest && says) wishes_.delegates = true;
-    if (form == Form::kRequest && has(at, kFollow)) wishes_.delegates = true;
-    if (form == Form::kInform && says && any(at + 1, clause.last, kDo) &&
-        any(at + 1, clause.last, kJoins)) {
-      wishes_.delegates = true;
-    }
-    if (form == Form::kStatement && agreed && any(clause.first, clause.last, kSays)) {
-      wishes_.delegates = true;
+      if (is_act(i) && (i == at || has(i - 1, kBeforeVerb | kPolite | kOpener))) {
+        named |= meaning(i).acts;
+      }
     }
     if (form != Form::kQuestion && content) wishes_.material = true;
+    if (lists_itself(clause)) return;
+    const bool request = form == Form::kRequest;
+    const bool handed = (request && (says || has(at, kFollow))) ||
+                        (says && any(clause.first, clause.last, kPolite)) ||
+                        (form == Form::kInform && says && any(at + 1, clause.last, kDo) &&
+                         any(at + 1, clause.last, kJoins)) ||
+                        (form == Form::kStatement && agreed && says);
+    // An act that is named limits what was handed over: "change my rent accordingly".
+    if (handed) wishes_.delegated |= named != 0 && !opens_wide(clause) ? named : kAllActs;
+  }
+
+  // "Do the following tasks: ...": what follows is the user's own.
+  bool lists_itself(const Clause& clause) const {
+    static const std::uint64_t kFollowing = token_hash("following");
+    for (std::uint32_t i = clause.first; i < clause.last; ++i) {
+      if (r_.tokens[i].hash == kFollowing) return true;
+    }
+    return false;
+  }
+
+  // "whatever", "everything they want": no act is named, or more than that is meant.
+  bool opens_wide(const Clause& clause) const {
+    static const std::uint64_t kWide[] = {token_hash("whatever"),    token_hash("everything"),
+                                          token_hash("anything"),    token_hash("instruction"),
+                                          token_hash("todo"),        token_hash("task"),
+                                          token_hash("step")};
+    for (std::uint32_t i = clause.first; i < clause.last; ++i) {
+      if (std::ranges::find(kWide, r_.tokens[i].hash) != std::end(kWide)) return true;
+    }
+    return false;
   }
 
   const Reading& r_;
