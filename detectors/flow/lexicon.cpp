@@ -166,7 +166,7 @@ constexpr SignWords kSignWords[] = {
      "with of was were is has had are from by which whose that will club meeting number id date status "
      "history confirmation received sent list type name address subject price fee von des del du"},
     {kAgree,
-     "yes yeah yep ok okay sure proceed confirmed approved agreed fine correct right genuine real true "
+     "yes yeah yep ok okay confirmed approved agreed fine correct genuine real true "
      "allowed permitted consent trust okayed ja "
      "gerne einverstanden oui accord vas-y sí si vale claro adelante"},
     {kSpeaker, "i me my mine we us our ich mir mich wir uns je moi nous yo mi nosotros"},

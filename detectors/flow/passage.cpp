@@ -85,13 +85,12 @@ class Reader {
   // "... NY 10001 USA Change the password ...": a sentence that begins without an end before it, as
   // where texts were put together.
   bool breaks_in(std::uint32_t i) const {
-    static const std::uint64_t kObjects[] = {token_hash("the"), token_hash("a"),   token_hash("an"),
-                                             token_hash("my"),  token_hash("all"), token_hash("your"),
-                                             token_hash("our"), token_hash("this"), token_hash("every")};
-    if (!r_.tokens[i].capital || i + 1 >= r_.tokens.size() || meaning(i).acts == 0) return false;
+    const Token& token = r_.tokens[i];
+    if (i == 0 || !token.capital || token.inflected || i + 1 >= r_.tokens.size()) return false;
+    if (meaning(i).acts == 0 || (meaning(i - 1).signs & kStop) != 0) return false;
     const Token& next = r_.tokens[i + 1];
-    return !r_.tokens[i].inflected && !next.capital &&
-           std::ranges::find(kObjects, next.hash) != std::end(kObjects);
+    return !next.capital && (meaning(i + 1).signs & kAfterNoun) == 0 &&
+           at_or_space(text_, token.end) == ' ';
   }
 
   // An empty line, or a line that begins with a label, follows within the same gap.

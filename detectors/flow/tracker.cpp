@@ -482,12 +482,13 @@ void Tracker::judge(const ToolSense& tool, const EventContext& context,
     found.link = link(instruction, i, memory, found);
     const Source* source = memory.source(instruction.source);
     found.delegation = delegation(instruction, tool, memory);
-    // Who hands an act over knows of a text that speaks of tasks and users; it takes more to make
-    // it speak as the user.
-    constexpr Frames kUsurping = kToAssistant | kOverrides | kOrdersWork | kCovertly | kRoleMark;
-    const bool strong =
-        strong_frames(instruction.frames) >= 2 &&
-        (found.delegation != Delegation::kActs || (instruction.frames & kUsurping) != 0);
+    // Who hands an act over knows of a text that speaks of tasks and users; but not of one that
+    // overrides the user.
+    constexpr Frames kUsurping = kOverrides | kOrdersWork | kCovertly;
+    const bool usurps = (instruction.frames & kUsurping) != 0;
+    const bool strong = found.delegation == Delegation::kActs
+                            ? usurps
+                            : strong_frames(instruction.frames) >= 2;
     const bool act = (tool.acts & instruction.acts) != 0;
     const bool noun = std::ranges::any_of(tool.nouns, [&](std::uint64_t wanted) {
       return std::ranges::find_if(instruction.tokens, [&](std::uint32_t token) {

@@ -63,7 +63,20 @@ class Wisher {
   }
   [[nodiscard]] bool is_act(std::uint32_t i) const {
     const Meaning word = meaning(i);
-    return (word.acts & ~kFetch) != 0 && (word.signs & kInforms) == 0 && !r_.tokens[i].inflected;
+    return (word.acts & ~kFetch) != 0 && (word.signs & kInforms) == 0 && !r_.tokens[i].inflected &&
+           !is_phrase(i);
+  }
+  // "make sure to ...", "take a look": the verb does nothing by itself.
+  [[nodiscard]] bool is_phrase(std::uint32_t i) const {
+    static const std::uint64_t kMake = token_hash("make");
+    static const std::uint64_t kTake = token_hash("take");
+    static const std::uint64_t kSure = token_hash("sure");
+    static const std::uint64_t kRest[] = {token_hash("a"), token_hash("care"), token_hash("note"),
+                                          token_hash("into"), token_hash("place")};
+    if (i + 1 >= r_.tokens.size()) return false;
+    const std::uint64_t next = r_.tokens[i + 1].hash;
+    if (r_.tokens[i].hash == kMake) return next == kSure;
+    return r_.tokens[i].hash == kTake && std::ranges::find(kRest, next) != std::end(kRest);
   }
 
   void read(const Clause& clause) {
@@ -88,7 +101,7 @@ class Wisher {
         break;
       case Form::kInform:
         wishes_.informs = true;
-        take_acts(at, clause, kJoins | kOpener);
+        take_acts(joined(at, clause), clause, kJoins | kOpener | kBeforeVerb);
         break;
       case Form::kRequest:
         take_request(at, clause);
@@ -198,6 +211,14 @@ class Wisher {
     if (!any_act && wishes_.acts == before) wishes_.unnamed = true;
   }
 
+  // The word behind which another wish may follow: "read it and make sure to ...".
+  std::uint32_t joined(std::uint32_t at, const Clause& clause) const {
+    for (std::uint32_t i = at + 1; i < clause.last; ++i) {
+      if (has(i, kJoins) || ends_with_comma(i)) return i;
+    }
+    return clause.last - 1;
+  }
+
   // Verbs that stand behind a word with one of `signs`.
   bool take_acts(std::uint32_t at, const Clause& clause, Signs signs) {
     bool found = false;
@@ -221,7 +242,9 @@ class Wisher {
     bool agreed = false;
     Acts named = 0;
     for (std::uint32_t i = clause.first; i < clause.last; ++i) {
-      if (i > at && has(i, kSays)) says = true;
+      if (i > at && has(i, kSays) && !ends_with_comma(i - 1) && !has(i - 1, kJoins | kPolite)) {
+        says = true;
+      }
       if (has(i, kDetail | kContainer) || r_.tokens[i].kind >= TokenKind::kEmail) content = true;
       if (has(i, kAgree)) agreed = true;
       if (is_act(i) && (i == at || has(i - 1, kBeforeVerb | kPolite | kOpener))) {
