@@ -211,10 +211,12 @@ class CliTest(unittest.TestCase):
         "missing_type": [json.dumps({**event(), "type": value}).encode() for value in (None, "")] + [b"{}"],
         "missing_payload": [json.dumps(one).encode() for one in (
             {name: value for name, value in event().items() if name != "text"}, event("tool_call"),
-            event("tool_result", tool={"call_id": "c"}), event("tool_definitions"))],
+            event("tool_result", tool={"call_id": "c"}), event("tool_definitions"), event("guardrail"))],
         "unknown_type": [json.dumps({**event(), "type": value}).encode() for value in ("telepathy", "MODEL_OUTPUT")],
         "bad_time": [json.dumps({**event(), "time": value}).encode() for value in
                      ("yesterday", "2026-02-30T00:00:00Z", "2026-01-05T08:00:00", "2026-01-05", "1767600000")],
+        "bad_verdict": [json.dumps(event("guardrail", guardrail={"name": "g", "verdict": value})).encode()
+                        for value in ("maybe", "ALLOW")],
     }
     # A file has no records without bytes: blank lines are none.
     NOT_IN_FILES = {"empty"}
