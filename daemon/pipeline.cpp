@@ -17,6 +17,7 @@ constexpr std::size_t kDescribedToolsMax = 256;  // a session
 constexpr std::size_t kInferredToolsMax =
     4096;                                 // names whose inferred effect is remembered, a worker
 constexpr std::size_t kIdBytesMax = 512;  // of an id copied into a finding
+constexpr std::size_t kSystemsShare = 4;  // of the memory, at most, is for what is known of systems
 constexpr double kCoverageDecay = 0.999;  // coverage speaks of the last thousand calls or so
 
 std::string bounded(std::string_view text) {
@@ -511,7 +512,7 @@ std::optional<std::int64_t> Pipeline::rewind_offset(std::string_view topic,
 
 void Pipeline::keep_within_memory() {
   const auto bytes_of = [](const auto& entry) { return entry.second->sessions.bytes(); };
-  std::size_t total = 0;
+  std::size_t total = keep_systems_within_memory();
   for (const auto& entry : partitions_) total += bytes_of(entry);
   while (total > options_.sessions.bytes_max) {
     // From the largest partition: it is the one that grew.
@@ -521,6 +522,19 @@ void Pipeline::keep_within_memory() {
     shard_.add(evicted_sessions_);
     total -= before - largest.bytes();
   }
+}
+
+std::size_t Pipeline::keep_systems_within_memory() {
+  const auto bytes_of = [](const auto& entry) { return entry.second->systems.bytes(); };
+  std::size_t total = 0;
+  for (const auto& entry : partitions_) total += bytes_of(entry);
+  while (total > options_.sessions.bytes_max / kSystemsShare) {
+    SystemTable& largest = std::ranges::max_element(partitions_, {}, bytes_of)->second->systems;
+    const std::size_t before = largest.bytes();
+    if (!largest.evict_oldest()) break;
+    total -= before - largest.bytes();
+  }
+  return total;
 }
 
 void Pipeline::publish_gauges() {

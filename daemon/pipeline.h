@@ -134,6 +134,8 @@ class Pipeline {
   Effect inferred_effect(std::string_view tool);
   Partition& partition_of(const SourcePosition& source);
   void keep_within_memory();
+  // Returns the bytes that are left.
+  std::size_t keep_systems_within_memory();
   void watch_rules();
   void note_costs(double seconds, PipelineOutput& output);
   void demote(const RuleDemotion& what, PipelineOutput& output);

@@ -32,6 +32,13 @@ void SystemTable::drop_oldest(List& list) {
   ++evicted_;
 }
 
+bool SystemTable::evict_oldest() {
+  if (index_.size() < 2) return false;
+  List& unknown = lists_[0];
+  drop_oldest(unknown.empty() ? lists_[1] : unknown);
+  return true;
+}
+
 void SystemTable::update_bytes(SystemStates& system) {
   std::size_t bytes = kBookkeepingBytes + sizeof(SystemStates) + system.name.capacity() +
                       system.states.capacity() * sizeof(system.states[0]);

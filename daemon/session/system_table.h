@@ -43,6 +43,9 @@ class SystemTable {
       for (SystemStates& system : list) visit(system);
     }
   }
+  // Forgets the system whose last event is longest ago, one without a profile first; false when
+  // there is no other.
+  bool evict_oldest();
   void clear();
 
   [[nodiscard]] std::size_t size() const { return index_.size(); }

@@ -68,6 +68,21 @@ TEST_CASE("a system that gets a profile keeps what is known of it, and moves to 
   CHECK(table.touch("bot", true).states[0].get() == kept);
 }
 
+TEST_CASE("memory is given back by systems without a profile first, and never all of it") {
+  SystemTable table;
+  CHECK_FALSE(table.evict_oldest());
+  touch(table, "known1", true);
+  touch(table, "known2", true);
+  touch(table, "unknown", false);
+  CHECK(table.evict_oldest());
+  CHECK(table.touch("unknown", false).states.empty());
+  CHECK(table.evict_oldest());
+  CHECK(table.evict_oldest());
+  CHECK(table.touch("known1", true).states.empty());
+  CHECK_FALSE(table.touch("known2", true).states.empty());
+  CHECK(table.take_evicted() == 3);
+}
+
 TEST_CASE("bytes are those of the systems there are") {
   SystemTable table;
   touch(table, "a", true, 1000);
