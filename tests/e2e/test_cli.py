@@ -536,7 +536,7 @@ test_cases:
     # -----------------------------------------------------------------------------------------------------------------
 
     RULE = {"id": "a.b", "title": "T", "severity": "high", "category": "secret", "on": ["model_output", "tool_result"],
-            "tags": ["owasp:LLM02"], "where": {"field": "content", "regex": "(?i)abc"}, "match": ["abc"],
+            "tags": ["owasp:LLM08"], "where": {"field": "content", "regex": "(?i)abc"}, "match": ["abc"],
             "no_match": ["abd"]}
 
     def pack(self, *rules, name="pack.yaml"):
@@ -658,10 +658,10 @@ test_cases:
         self.assertRegex(out, r"(?m)^a\.b +high +secret +pack\.yaml +model_output tool_result$")
 
     def test_rules_coverage(self):
-        status, out, _ = tocsin("rules", "list", "--coverage", self.pack({}, {"id": "a.c", "tags": ["owasp:LLM02:2025"]}))
+        status, out, _ = tocsin("rules", "list", "--coverage", self.pack({}, {"id": "a.c", "tags": ["owasp:LLM08:2025"]}))
         self.assertEqual(0, status)
         out = out.decode()
-        self.assertRegex(out, r"(?m)^owasp:LLM02 +2  Sensitive Information Disclosure$")
+        self.assertRegex(out, r"(?m)^owasp:LLM08 +2  Vector and Embedding Weaknesses$")
         covered, _, uncovered = out.partition("No rule for:\n")
         self.assertRegex(uncovered, r"(?m)^  owasp:ASI07 +Insecure Inter-Agent Communication$")
         told = re.findall(r"owasp:\w+", out)
@@ -676,7 +676,7 @@ test_cases:
         self.assertEqual((0, b""), (status, said))
         out = out.decode()
         for part in ("a.b\n", "high", "model_output, tool_result", f"{pack}:1", "1 to find, 1 to leave alone",
-                     "{match} in {tool.name}", "What it sees.", "owasp:LLM02  Sensitive Information Disclosure\n      a.c\n",
+                     "{match} in {tool.name}", "What it sees.", "owasp:LLM08  Vector and Embedding Weaknesses\n      a.c\n",
                      "content matches\n    /(?i)abc/"):
             self.assertIn(part, out)
         self.assertNotIn("a.d", out)
