@@ -99,8 +99,12 @@ class Bench {
     for (const Policy::LoadedDetector& loaded : policy_->detectors()) {
       const double with = bench::best_ns(timing(), events_.size(), [&] {
         const auto state = loaded.detector->new_state();
+        const auto system = loaded.detector->new_system_state();
+        EventContext context;
+        context.system_state = system.get();
         decode_all([&](const Event& event) {
-          loaded.detector->on_event(event, EventContext{}, *state, silent);
+          loaded.detector->on_event(event, context, *state, silent);
+          loaded.detector->on_findings(event, context, {}, *state, silent);
         });
       });
       add(fmt::format("detector_{}_ns_per_event", loaded.spec->id), std::max(0.0, with - decode),

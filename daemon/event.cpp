@@ -11,6 +11,8 @@ constexpr std::array<std::string_view, kEventTypeCount> kNames = {
     "tool_result",    "guardrail",    "containment",  "acknowledge",      "verdict",
     "break_glass",    "release",      "selftest",
 };
+constexpr std::array<std::string_view, kVerdictCount> kVerdictNames = {"allow", "deny", "modify",
+                                                                       "warn", "escalate"};
 
 }  // namespace
 
@@ -22,6 +24,16 @@ std::optional<EventType> event_type_named(std::string_view name) {
   const auto* found = std::ranges::find(kNames, name);
   if (found == kNames.end()) return std::nullopt;
   return static_cast<EventType>(found - kNames.begin());
+}
+
+std::string_view name_of(Verdict verdict) {
+  return kVerdictNames[static_cast<std::size_t>(verdict)];
+}
+
+std::optional<Verdict> verdict_named(std::string_view name) {
+  const auto* found = std::ranges::find(kVerdictNames, name);
+  if (found == kVerdictNames.end()) return std::nullopt;
+  return static_cast<Verdict>(found - kVerdictNames.begin());
 }
 
 }  // namespace tocsin

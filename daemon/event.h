@@ -66,6 +66,18 @@ struct ToolDefinition {
   std::vector<Leaf> parameters;  // the JSON schema, flattened
 };
 
+// What somebody else's control decided.
+enum class Verdict : std::uint8_t { kAllow, kDeny, kModify, kWarn, kEscalate };
+inline constexpr std::size_t kVerdictCount = 5;
+std::string_view name_of(Verdict verdict);
+std::optional<Verdict> verdict_named(std::string_view name);
+
+struct Guardrail {
+  std::string_view name;
+  std::string_view target_call_id;  // empty: it does not say which call it looked at
+  Verdict verdict = Verdict::kAllow;
+};
+
 // Where the bytes came from.  For files: the path, 0, and the line number from 1.
 struct SourcePosition {
   std::string_view topic;
@@ -90,6 +102,7 @@ struct Event {
   std::string_view text;              // messages and outputs
   ToolUse tool;                       // tool_call, tool_result
   std::vector<ToolDefinition> tools;  // tool_definitions
+  Guardrail guardrail;                // guardrail
   SourcePosition source;
 };
 

@@ -18,6 +18,7 @@ constexpr std::size_t kDescribedToolsMax = 256;  // a session
 constexpr std::size_t kInferredToolsMax =
     4096;                                 // names whose inferred effect is remembered, a worker
 constexpr std::size_t kIdBytesMax = 512;  // of an id copied into a finding
+constexpr std::size_t kSystemsShare = 4;  // of the memory, at most, is for what is known of systems
 constexpr double kCoverageDecay = 0.999;  // coverage speaks of the last thousand calls or so
 
 std::string bounded(std::string_view text) {
@@ -45,6 +46,12 @@ class Pipeline::DraftReporter final : public Reporter {
  public:
   DraftReporter(Pipeline& pipeline, std::size_t first_rule)
       : pipeline_(pipeline), first_rule_(first_rule) {}
+  // Of a detector; `system` is where its metrics are counted.
+  DraftReporter(Pipeline& pipeline, const Policy::LoadedDetector& detector, std::size_t system)
+      : pipeline_(pipeline),
+        first_rule_(detector.first_rule),
+        spec_(detector.spec),
+        system_(system) {}
 
   using Reporter::report;
   void report(std::size_t rule, std::span<const EvidenceView> evidence,
@@ -72,10 +79,17 @@ class Pipeline::DraftReporter final : public Reporter {
           part.masked ? pipeline_.redactor_->excerpt(part.text, info.category) : part.text;
     }
   }
+  void count(std::size_t metric, std::string_view label) override {
+    if (spec_ == nullptr || pipeline_.replaying_) return;  // it was counted the first time
+    pipeline_.detector_metrics_.count(spec_->metrics[metric], pipeline_.system_label(system_),
+                                      label);
+  }
 
  private:
   Pipeline& pipeline_;
   std::size_t first_rule_;
+  const DetectorSpec* spec_ = nullptr;
+  std::size_t system_ = 0;
 };
 
 Pipeline::Pipeline(PolicySnapshot snapshot, PipelineOptions options,
@@ -87,6 +101,7 @@ Pipeline::Pipeline(PolicySnapshot snapshot, PipelineOptions options,
       shard_(registry.make_shard()),
       decoder_(options_.decode),
       tracker_(std::make_unique<flow::Tracker>()),
+      detector_metrics_(registry, shard_),
       coverage_(snapshot_.metrics->systems()) {
   constexpr std::string_view kEvicted = "tocsin_sessions_evicted_total";
   constexpr std::string_view kEvictedHelp =
@@ -107,8 +122,12 @@ Pipeline::Pipeline(PolicySnapshot snapshot, PipelineOptions options,
                                            "Correlation windows forgotten before their time.");
   expired_sessions_ = registry.counter(kEvicted, kEvictedHelp, {{"reason", "idle"}});
   evicted_sessions_ = registry.counter(kEvicted, kEvictedHelp, {{"reason", "memory"}});
+  evicted_systems_ = registry.counter(
+      "tocsin_system_states_evicted_total",
+      "Systems of which what detectors had learnt was forgotten for want of room.");
   live_sessions_ = registry.gauge("tocsin_sessions_live", "Sessions remembered.");
-  state_bytes_ = registry.gauge("tocsin_state_bytes", "Memory held by session state.");
+  state_bytes_ =
+      registry.gauge("tocsin_state_bytes", "Memory held by the state of sessions and systems.");
   for (std::size_t i = 0; i < snapshot_.policy->reportable().size(); ++i) {
     shard_.set(snapshot_.metrics->last_match(i), 0);
   }
@@ -169,6 +188,7 @@ void Pipeline::adopt(PolicySnapshot snapshot) {
   coverage_.assign(snapshot_.metrics->systems(), {});
   for (auto& [key, partition] : partitions_) {
     partition->correlations.adopt(snapshot_.policy->correlations());
+    if (!same_detectors) partition->systems.clear();
     partition->sessions.for_each([&](Session& session) {
       const std::string_view name = session.key;
       session.system_index = snapshot_.policy->system_index(name.substr(0, name.find('\0')));
@@ -219,12 +239,7 @@ void Pipeline::demote(const RuleDemotion& what, PipelineOutput& output) {
   if (!flood) rule_scratch_.demoted[what.rule] = what.lifted ? 0 : 1;
   shard_.set(snapshot_.metrics->demoted(reportable)[static_cast<std::size_t>(what.reason)],
              what.lifted ? 0 : 1);
-  std::string_view system;
-  if (flood) {
-    const auto systems = snapshot_.policy->systems();
-    system = what.system < systems.size() ? std::string_view(systems[what.system].system)
-                                          : std::string_view("unknown");
-  }
+  const std::string_view system = flood ? system_label(what.system) : std::string_view();
   output.on_demotion(what, snapshot_.policy->reportable()[reportable].id, system);
 }
 
@@ -241,6 +256,7 @@ void Pipeline::process(const Record& record, Partition& partition, PipelineOutpu
   if (!record.replayed && decoder_.repaired()) shard_.add(partition.metrics.repaired);
 
   drafts_.clear();
+  replaying_ = record.replayed;
   EventContext context;
   std::size_t system = 0;
   if (event.session_id.empty()) {  // a control event: about a system, not of a session
@@ -318,12 +334,50 @@ void Pipeline::detect(const Event& event, const EventContext& context, Session& 
   if (rule_scratch_.decoding_exhausted) shard_.add(decoding_limited_);
   if (rule_scratch_.urls_limited) shard_.add(urls_limited_);
   shard_.add(passed_over_, rule_scratch_.passed_over);
+  SystemStates& system = find_system(event, session.system_index, partition);
+  EventContext own = context;
   const auto detectors = snapshot_.policy->detectors();
   for (std::size_t i = 0; i < detectors.size(); ++i) {
-    DraftReporter reporter(*this, detectors[i].first_rule);
-    detectors[i].detector->on_event(event, context, *session.states[i], reporter);
+    DraftReporter reporter(*this, detectors[i], session.system_index);
+    own.system_state = system.states[i].get();
+    detectors[i].detector->on_event(event, own, *session.states[i], reporter);
   }
   correlate(event, context, partition);
+  tell_findings(event, context, session, system);
+  partition.systems.update_bytes(system);
+}
+
+SystemStates& Pipeline::find_system(const Event& event, std::size_t system,
+                                    Partition& partition) const {
+  SystemStates& found =
+      partition.systems.touch(event.system, system < snapshot_.policy->systems().size());
+  if (found.states.empty()) {
+    for (const Policy::LoadedDetector& loaded : snapshot_.policy->detectors()) {
+      found.states.push_back(loaded.detector->new_system_state());
+    }
+  }
+  return found;
+}
+
+void Pipeline::tell_findings(const Event& event, EventContext context, Session& session,
+                             const SystemStates& system) {
+  found_.clear();
+  for (const Draft& draft : drafts_) {
+    const RuleInfo& info = snapshot_.policy->reportable()[draft.reportable];
+    found_.push_back({.id = info.id, .severity = info.severity, .category = info.category});
+  }
+  const auto detectors = snapshot_.policy->detectors();
+  for (std::size_t i = 0; i < detectors.size(); ++i) {
+    DraftReporter reporter(*this, detectors[i], session.system_index);
+    context.system_state = system.states[i].get();
+    detectors[i].detector->on_findings(event, context, found_, *session.states[i], reporter);
+  }
+}
+
+std::string_view Pipeline::system_label(std::size_t system) const {
+  const auto systems = snapshot_.policy->systems();
+  return system < systems.size() ? std::string_view(systems[system].system)
+                                 : std::string_view("unknown");
 }
 
 void Pipeline::correlate(const Event& event, const EventContext& context, Partition& partition) {
@@ -441,6 +495,7 @@ Pipeline::Partition& Pipeline::partition_of(const SourcePosition& source) {
                   .number = key.second,
                   .metrics = TopicMetrics(registry_, label),
                   .sessions = SessionTable(options_.sessions.idle),
+                  .systems = {},
                   .correlations = CorrelationTable(snapshot_.policy->correlations())});
     found = partitions_.emplace(std::move(key), std::move(made)).first;
   }
@@ -463,7 +518,7 @@ std::optional<std::int64_t> Pipeline::rewind_offset(std::string_view topic,
 
 void Pipeline::keep_within_memory() {
   const auto bytes_of = [](const auto& entry) { return entry.second->sessions.bytes(); };
-  std::size_t total = 0;
+  std::size_t total = keep_systems_within_memory();
   for (const auto& entry : partitions_) total += bytes_of(entry);
   while (total > options_.sessions.bytes_max) {
     // From the largest partition: it is the one that grew.
@@ -475,20 +530,54 @@ void Pipeline::keep_within_memory() {
   }
 }
 
+std::size_t Pipeline::keep_systems_within_memory() {
+  const auto bytes_of = [](const auto& entry) { return entry.second->systems.bytes(); };
+  std::size_t total = 0;
+  for (const auto& entry : partitions_) total += bytes_of(entry);
+  while (total > options_.sessions.bytes_max / kSystemsShare) {
+    SystemTable& largest = std::ranges::max_element(partitions_, {}, bytes_of)->second->systems;
+    const std::size_t before = largest.bytes();
+    if (!largest.evict_oldest()) break;
+    total -= before - largest.bytes();
+  }
+  return total;
+}
+
 void Pipeline::publish_gauges() {
   std::size_t sessions = 0;
   std::size_t bytes = 0;
   for (auto& [key, partition] : partitions_) {
     sessions += partition->sessions.size();
-    bytes += partition->sessions.bytes();
+    bytes += partition->sessions.bytes() + partition->systems.bytes();
+    shard_.add(evicted_systems_, partition->systems.take_evicted());
     shard_.add(expired_sessions_, partition->sessions.take_expired());
   }
   shard_.set(live_sessions_, static_cast<double>(sessions));
   shard_.set(state_bytes_, static_cast<double>(bytes));
+  publish_detector_gauges();
   for (std::size_t i = 0; i < coverage_.size(); ++i) {
     shard_.set_ratio(snapshot_.metrics->system(i).content_coverage, coverage_[i].seen,
                      coverage_[i].calls);
   }
+}
+
+void Pipeline::publish_detector_gauges() {
+  detector_metrics_.begin_gauges();
+  const auto detectors = snapshot_.policy->detectors();
+  for (std::size_t i = 0; i < detectors.size(); ++i) {
+    const std::span<const DetectorMetric> metrics = detectors[i].spec->metrics;
+    if (metrics.empty()) continue;
+    for (auto& [key, partition] : partitions_) {
+      partition->systems.for_each([&](const SystemStates& system) {
+        if (system.states.empty() || system.states[i] == nullptr) return;
+        const std::string_view label = system_label(snapshot_.policy->system_index(system.name));
+        system.states[i]->gauges([&](std::size_t metric, std::string_view value, double amount) {
+          detector_metrics_.set_gauge(metrics[metric], label, value, amount);
+        });
+      });
+    }
+  }
+  detector_metrics_.end_gauges();
 }
 
 }  // namespace tocsin

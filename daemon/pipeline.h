@@ -18,12 +18,14 @@
 #include "daemon/decode/native.h"
 #include "daemon/event.h"
 #include "daemon/finding.h"
+#include "daemon/metrics/detector_metrics.h"
 #include "daemon/metrics/policy_metrics.h"
 #include "daemon/metrics/registry.h"
 #include "daemon/policy.h"
 #include "daemon/redact.h"
 #include "daemon/rule_watch.h"
 #include "daemon/session/session_table.h"
+#include "daemon/session/system_table.h"
 
 namespace tocsin::flow {
 class Tracker;
@@ -112,6 +114,7 @@ class Pipeline {
     std::int32_t number = 0;
     TopicMetrics metrics;
     SessionTable sessions;
+    SystemTable systems;
     CorrelationTable correlations;
   };
   struct Coverage {
@@ -126,6 +129,11 @@ class Pipeline {
                            const Session& session);
   void detect(const Event& event, const EventContext& context, Session& session,
               Partition& partition);
+  SystemStates& find_system(const Event& event, std::size_t system, Partition& partition) const;
+  // Tells the detectors what was found, for those that judge by it.
+  void tell_findings(const Event& event, EventContext context, Session& session,
+                     const SystemStates& system);
+  [[nodiscard]] std::string_view system_label(std::size_t system) const;
   void correlate(const Event& event, const EventContext& context, Partition& partition);
   void learn_definitions(const Event& event, Session& session);
   void count(const Event& event, const EventContext& context, std::size_t system);
@@ -135,11 +143,14 @@ class Pipeline {
   Effect inferred_effect(std::string_view tool);
   Partition& partition_of(const SourcePosition& source);
   void keep_within_memory();
+  // Returns the bytes that are left.
+  std::size_t keep_systems_within_memory();
   void watch_rules();
   void note_costs(double seconds, PipelineOutput& output);
   void demote(const RuleDemotion& what, PipelineOutput& output);
   void publish_rule_seconds();
   void publish_gauges();
+  void publish_detector_gauges();
 
   PolicySnapshot snapshot_;
   PipelineOptions options_;
@@ -149,7 +160,10 @@ class Pipeline {
   NativeDecoder decoder_;
   RuleSet::Scratch rule_scratch_;
   std::unique_ptr<flow::Tracker> tracker_;
-  std::vector<Draft> drafts_;  // of the event in hand
+  std::vector<Draft> drafts_;     // of the event in hand
+  std::vector<FoundRule> found_;  // the same, as detectors are told
+  DetectorMetrics detector_metrics_;
+  bool replaying_ = false;  // the event in hand
   std::map<std::pair<std::string, std::int32_t>, std::unique_ptr<Partition>, std::less<>>
       partitions_;
   Partition* last_partition_ = nullptr;
@@ -168,6 +182,7 @@ class Pipeline {
   metrics::CounterId evicted_correlations_;
   metrics::CounterId expired_sessions_;
   metrics::CounterId evicted_sessions_;
+  metrics::CounterId evicted_systems_;
   metrics::GaugeId live_sessions_;
   metrics::GaugeId state_bytes_;
 };

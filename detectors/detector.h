@@ -5,13 +5,16 @@
 // `tests/unit/detectors/<id>_test.cpp`; nothing else is edited.  The build collects them
 // (CMakeLists.txt) into `detector_specs()`.
 //
-// A detector is immutable options plus one small state object a session.  It has no clock (now is
-// the event's time), no lock, no log and no map of sessions; the session table owns its state and
-// expires it.  Detectors do not see each other's findings, so their order does not matter.
+// A detector is immutable options plus one small state object a session, and where it needs one, a
+// bounded state object a system and partition.  It has no clock (now is the event's time), no lock,
+// no log and no map of sessions; the session table owns its state and expires it.  Detectors see
+// others' findings in `on_findings` alone, and never those made there, so their order does not
+// matter.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -37,11 +40,15 @@ struct ToolContext {
   bool inferred = true;
 };
 
+class SystemState;
+
 struct EventContext {
   const SystemProfile* profile = nullptr;  // null: an unknown system
   ToolContext tool;
-  std::uint64_t seq = 0;  // the event's, or its place in the session by arrival
-  // What the event does with what was said in its session before (detectors/flow/tracker.h).
+  SystemState* system_state = nullptr;  // what this detector remembers of the system, when it does
+  std::uint64_t seq = 0;                // the event's, or its place in the session by arrival
+  // What the event does with what was said in its session before (detectors/flow/tracker.h); null
+  // where nobody follows the session.
   const flow::Flow* flow = nullptr;
 };
 
@@ -68,6 +75,8 @@ class Reporter {
   }
   virtual void report(std::size_t rule, std::span<const EvidenceView> evidence,
                       std::span<const MessageView> message) = 0;
+  // One more of the detector's counter `metric` (its position in DetectorSpec::metrics).
+  virtual void count(std::size_t /*metric*/, std::string_view /*label*/) {}
 
  protected:
   ~Reporter() = default;
@@ -85,6 +94,33 @@ class DetectorState {
   [[nodiscard]] virtual std::size_t bytes() const = 0;
 };
 
+// What one detector remembers of one system, over all its sessions on one partition.
+//
+// It is rebuilt like sessions by reading again: what is older than `session.idle_seconds` is lost
+// when the partition changes hands, and learning starts anew.  It stays when a policy is reloaded.
+class SystemState {
+ public:
+  // Takes the values of the detector's gauges: position in DetectorSpec::metrics, label, value.
+  using GaugeSink = std::function<void(std::size_t, std::string_view, double)>;
+
+  SystemState() = default;
+  SystemState(const SystemState&) = delete;
+  SystemState& operator=(const SystemState&) = delete;
+  virtual ~SystemState() = default;
+
+  // Memory held, itself included.  Bounded by the detector, whatever the traffic is.
+  [[nodiscard]] virtual std::size_t bytes() const = 0;
+  // What the gauges stand at; of several partitions the largest value is exported.
+  virtual void gauges(const GaugeSink& /*sink*/) const {}
+};
+
+// A finding of the event in hand, whoever made it.
+struct FoundRule {
+  std::string_view id;
+  Severity severity;
+  Category category;
+};
+
 class Detector {
  public:
   Detector() = default;
@@ -95,6 +131,14 @@ class Detector {
   [[nodiscard]] virtual std::unique_ptr<DetectorState> new_state() const = 0;
   virtual void on_event(const Event& event, const EventContext& context, DetectorState& state,
                         Reporter& reporter) const = 0;
+
+  // Null: it remembers nothing of systems.
+  [[nodiscard]] virtual std::unique_ptr<SystemState> new_system_state() const { return nullptr; }
+  // Called once an event, after rules, detectors and correlations, with all that they found; for
+  // detectors that judge by what was found.
+  virtual void on_findings(const Event& /*event*/, const EventContext& /*context*/,
+                           std::span<const FoundRule> /*findings*/, DetectorState& /*state*/,
+                           Reporter& /*reporter*/) const {}
 };
 
 // One thing a detector can report.  The same id may stand twice with different severities.
@@ -106,9 +150,21 @@ struct DetectorRule {
   std::span<const std::string_view> tags;
 };
 
+// A metric of a detector's own, by system and one label whose values come from the traffic.  A
+// system's first `labels_max` values have series of their own, all others share the value "other".
+struct DetectorMetric {
+  enum class Kind : std::uint8_t { kCounter, kGauge };
+  Kind kind;
+  std::string_view name;
+  std::string_view help;
+  std::string_view label;
+  std::size_t labels_max;
+};
+
 struct DetectorSpec {
   std::string_view id;  // equals the file's name
   std::span<const DetectorRule> rules;
+  std::span<const DetectorMetric> metrics{};
   // Reads the options (the map under `detectors.<id>` of the configuration; mistakes go to the
   // reader's diagnostics) and makes the detector.
   std::unique_ptr<const Detector> (*make)(yaml::MapReader& options);

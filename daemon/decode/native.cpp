@@ -19,7 +19,7 @@ constexpr std::array<std::string_view, kRejectCount> kRejectNames = {
     "too_deep",       "too_many_values",  "wrong_type",
     "missing_time",   "missing_system",   "missing_session_id",
     "missing_type",   "missing_payload",  "unknown_type",
-    "bad_time",
+    "bad_time",       "bad_verdict",
 };
 constexpr std::size_t kArenaBytes = std::size_t{64} << 10;
 constexpr std::size_t kParserDepth = 1024;  // simdjson's own; ours is checked where we descend
@@ -147,7 +147,7 @@ std::expected<const Event*, Reject> NativeDecoder::decode(std::string_view bytes
 void NativeDecoder::reset() {
   arena_.release();
   leaves_ = 0;
-  has_time_ = has_type_ = has_text_ = has_tools_ = false;
+  has_time_ = has_type_ = has_text_ = has_tools_ = has_verdict_ = false;
   // The vectors keep their memory: clear, do not replace.
   std::vector<Leaf> arguments = std::exchange(event_.tool.arguments, {});
   std::vector<Leaf> result = std::exchange(event_.tool.result, {});
@@ -222,6 +222,7 @@ Status NativeDecoder::read_field(std::string_view key, Value value) {
   }
   if (key == "tool") return read_tool(value);
   if (key == "tools") return read_definitions(value);
+  if (key == "guardrail") return read_guardrail(value);
   if (key == "event_id") return read_string(value, event_.event_id);
   if (key == "system") return read_string(value, event_.system);
   if (key == "session_id") return read_string(value, event_.session_id);
@@ -359,6 +360,41 @@ Status NativeDecoder::read_definition(Value value) {
   return {};
 }
 
+Status NativeDecoder::read_guardrail(Value value) {
+  if (is_null(value)) return {};
+  Object object;
+  if (const auto error = value.get_object().get(object)) return because(reason_for(error));
+  event_.guardrail = {};
+  has_verdict_ = false;
+  for (auto field : object) {
+    std::string_view key;
+    Value member;
+    if (const auto error = field.unescaped_key().get(key)) return because(reason_for(error));
+    if (const auto error = field.value().get(member)) return because(reason_for(error));
+    Status read;
+    if (key == "name") {
+      read = read_string(member, event_.guardrail.name);
+    } else if (key == "target_call_id") {
+      read = read_string(member, event_.guardrail.target_call_id);
+    } else if (key == "verdict") {
+      read = read_verdict(member);
+    }
+    if (!read) return read;
+  }
+  return {};
+}
+
+Status NativeDecoder::read_verdict(Value value) {
+  std::string_view text;
+  if (const Status read = read_string(value, text); !read) return read;
+  if (text.empty()) return {};
+  const auto verdict = verdict_named(text);
+  if (!verdict) return because(Reject::kBadVerdict);
+  event_.guardrail.verdict = *verdict;
+  has_verdict_ = true;
+  return {};
+}
+
 Status NativeDecoder::check_complete() const {
   if (!has_type_) return because(Reject::kMissingType);
   if (!has_time_) return because(Reject::kMissingTime);
@@ -375,6 +411,9 @@ Status NativeDecoder::check_complete() const {
     case EventType::kToolCall:
     case EventType::kToolResult:
       return event_.tool.name.empty() ? because(Reject::kMissingPayload) : Status{};
+    case EventType::kGuardrail:
+      return has_verdict_ && !event_.guardrail.name.empty() ? Status{}
+                                                            : because(Reject::kMissingPayload);
     default: return {};
   }
 }

@@ -54,6 +54,8 @@ class NativeDecoder {
   bool read_arguments_text(std::string_view text);
   std::expected<void, Reject> read_definitions(Value value);
   std::expected<void, Reject> read_definition(Value value);
+  std::expected<void, Reject> read_guardrail(Value value);
+  std::expected<void, Reject> read_verdict(Value value);
   std::expected<void, Reject> check_complete() const;
   std::expected<void, Reject> flatten(Value value, std::size_t depth, std::vector<Leaf>& out);
   std::expected<void, Reject> flatten_members(Object object, std::size_t depth,
@@ -75,6 +77,7 @@ class NativeDecoder {
   bool has_type_ = false;
   bool has_text_ = false;
   bool has_tools_ = false;
+  bool has_verdict_ = false;
   std::string event_id_;  // made up, when the producer gave none
   Event event_;
 };

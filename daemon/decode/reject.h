@@ -21,11 +21,12 @@ enum class Reject : std::uint8_t {
   kMissingSystem,
   kMissingSession,
   kMissingType,
-  kMissingPayload,  // the type's own field is absent: `text`, `tool.name`, `tools`
+  kMissingPayload,  // the type's own field is absent: `text`, `tool.name`, `tools`, `guardrail`
   kUnknownType,
-  kBadTime,  // not RFC 3339
+  kBadTime,     // not RFC 3339
+  kBadVerdict,  // of a guardrail: none of its words
 };
-inline constexpr std::size_t kRejectCount = 16;
+inline constexpr std::size_t kRejectCount = 17;
 
 std::string_view name_of(Reject reason);
 

@@ -48,8 +48,9 @@ struct Session {
 };
 
 struct SessionLimits {
-  std::chrono::seconds idle{1800};                // in event time
-  std::size_t bytes_max = std::size_t{64} << 20;  // of one worker, all its partitions together
+  std::chrono::seconds idle{1800};  // in event time
+  // Of one worker, all its partitions together, what detectors know of systems included.
+  std::size_t bytes_max = std::size_t{64} << 20;
 };
 
 class SessionTable {

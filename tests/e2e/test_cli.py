@@ -211,10 +211,12 @@ class CliTest(unittest.TestCase):
         "missing_type": [json.dumps({**event(), "type": value}).encode() for value in (None, "")] + [b"{}"],
         "missing_payload": [json.dumps(one).encode() for one in (
             {name: value for name, value in event().items() if name != "text"}, event("tool_call"),
-            event("tool_result", tool={"call_id": "c"}), event("tool_definitions"))],
+            event("tool_result", tool={"call_id": "c"}), event("tool_definitions"), event("guardrail"))],
         "unknown_type": [json.dumps({**event(), "type": value}).encode() for value in ("telepathy", "MODEL_OUTPUT")],
         "bad_time": [json.dumps({**event(), "time": value}).encode() for value in
                      ("yesterday", "2026-02-30T00:00:00Z", "2026-01-05T08:00:00", "2026-01-05", "1767600000")],
+        "bad_verdict": [json.dumps(event("guardrail", guardrail={"name": "g", "verdict": value})).encode()
+                        for value in ("maybe", "ALLOW")],
     }
     # A file has no records without bytes: blank lines are none.
     NOT_IN_FILES = {"empty"}
@@ -503,8 +505,9 @@ test_cases:
         toml, package, rule = self.imports()
         status, out, said = tocsin("check", toml, package)
         self.assertEqual((0, b""), (status, said))
+        detectors = len(list((harness.REPO / "detectors").glob("*.cpp")))
         self.assertEqual(
-            ["ok: 2 rules (0 examples passed), 2 detectors, 0 systems",
+            [f"ok: 2 rules (0 examples passed), {detectors} detectors, 0 systems",
              f"{toml}: 1 rules taken, 1 refused",
              f"  {toml}:6: key-file: refused: looks at file names alone, and events have none",
              f"{package}: 1 rules taken (1 in part), 0 refused; 1 of their own 2 tests fail",
@@ -533,7 +536,7 @@ test_cases:
     # -----------------------------------------------------------------------------------------------------------------
 
     RULE = {"id": "a.b", "title": "T", "severity": "high", "category": "secret", "on": ["model_output", "tool_result"],
-            "tags": ["owasp:LLM02"], "where": {"field": "content", "regex": "(?i)abc"}, "match": ["abc"],
+            "tags": ["owasp:LLM08"], "where": {"field": "content", "regex": "(?i)abc"}, "match": ["abc"],
             "no_match": ["abd"]}
 
     def pack(self, *rules, name="pack.yaml"):
@@ -655,10 +658,10 @@ test_cases:
         self.assertRegex(out, r"(?m)^a\.b +high +secret +pack\.yaml +model_output tool_result$")
 
     def test_rules_coverage(self):
-        status, out, _ = tocsin("rules", "list", "--coverage", self.pack({}, {"id": "a.c", "tags": ["owasp:LLM02:2025"]}))
+        status, out, _ = tocsin("rules", "list", "--coverage", self.pack({}, {"id": "a.c", "tags": ["owasp:LLM08:2025"]}))
         self.assertEqual(0, status)
         out = out.decode()
-        self.assertRegex(out, r"(?m)^owasp:LLM02 +2  Sensitive Information Disclosure$")
+        self.assertRegex(out, r"(?m)^owasp:LLM08 +2  Vector and Embedding Weaknesses$")
         covered, _, uncovered = out.partition("No rule for:\n")
         self.assertRegex(uncovered, r"(?m)^  owasp:ASI07 +Insecure Inter-Agent Communication$")
         told = re.findall(r"owasp:\w+", out)
@@ -673,7 +676,7 @@ test_cases:
         self.assertEqual((0, b""), (status, said))
         out = out.decode()
         for part in ("a.b\n", "high", "model_output, tool_result", f"{pack}:1", "1 to find, 1 to leave alone",
-                     "{match} in {tool.name}", "What it sees.", "owasp:LLM02  Sensitive Information Disclosure\n      a.c\n",
+                     "{match} in {tool.name}", "What it sees.", "owasp:LLM08  Vector and Embedding Weaknesses\n      a.c\n",
                      "content matches\n    /(?i)abc/"):
             self.assertIn(part, out)
         self.assertNotIn("a.d", out)

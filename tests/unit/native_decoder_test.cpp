@@ -162,6 +162,19 @@ TEST_CASE("every reason to reject") {
        Reject::kMissingPayload},
       {"a text instead of tools", event("tool_definitions", R"("text":"a")"),
        Reject::kMissingPayload},
+      {"no guardrail", event("guardrail", ""), Reject::kMissingPayload},
+      {"a guardrail that is null", event("guardrail", R"("guardrail":null)"),
+       Reject::kMissingPayload},
+      {"a guardrail without a name", event("guardrail", R"("guardrail":{"verdict":"allow"})"),
+       Reject::kMissingPayload},
+      {"a guardrail without a verdict", event("guardrail", R"("guardrail":{"name":"g"})"),
+       Reject::kMissingPayload},
+      {"a verdict that is none",
+       event("guardrail", R"("guardrail":{"name":"g","verdict":"allowed"})"), Reject::kBadVerdict},
+      {"a verdict in capitals", event("guardrail", R"("guardrail":{"name":"g","verdict":"ALLOW"})"),
+       Reject::kBadVerdict},
+      {"a bad verdict in an event of another type",
+       event("selftest", R"("guardrail":{"name":"g","verdict":"x"})"), Reject::kBadVerdict},
   };
   const DecodeLimits limits{.event_bytes_max = 1024,
                             .depth_max = 4,
@@ -215,11 +228,48 @@ TEST_CASE("a known field with the wrong kind of value") {
       R"({"tools":[null]})",
       R"({"tools":[{"name":5}]})",
       R"({"tools":[{"description":["x"]}]})",
+      R"({"guardrail":"g"})",
+      R"({"guardrail":["g"]})",
+      R"({"guardrail":{"name":5}})",
+      R"({"guardrail":{"target_call_id":5}})",
+      R"({"guardrail":{"verdict":true}})",
   };
   for (const std::string& row : rows) {
     CAPTURE(row);
     CHECK(outcome(row) == "wrong_type");
   }
+}
+
+TEST_CASE("a guardrail's word") {
+  struct Row {
+    std::string_view members;
+    std::string_view name;
+    std::string_view target;
+    Verdict verdict;
+  };
+  const Row rows[] = {
+      {R"("name":"g","target_call_id":"c1","verdict":"allow")", "g", "c1", Verdict::kAllow},
+      {R"("verdict":"deny","name":"g","target_call_id":null)", "g", "", Verdict::kDeny},
+      {R"("name":"g","verdict":"modify","score":0.5)", "g", "", Verdict::kModify},
+      {R"("name":"g","verdict":"warn")", "g", "", Verdict::kWarn},
+      {R"("name":"x","name":"g","verdict":"allow","verdict":"escalate")", "g", "",
+       Verdict::kEscalate},
+  };
+  NativeDecoder decoder;
+  for (const Row& row : rows) {
+    CAPTURE(row.members);
+    const auto decoded = decoder.decode(
+        event("guardrail", fmt::format(R"("guardrail":{{{}}})", row.members)), kSource);
+    REQUIRE(decoded.has_value());
+    CHECK((*decoded)->guardrail.name == row.name);
+    CHECK((*decoded)->guardrail.target_call_id == row.target);
+    CHECK((*decoded)->guardrail.verdict == row.verdict);
+  }
+  // Of a key that stands twice the last one counts, all of it.
+  CHECK(outcome(decoder, event("guardrail", R"("guardrail":{"name":"g","verdict":"deny"},)"
+                                            R"("guardrail":{"name":"g"})")) == "missing_payload");
+  REQUIRE(decoder.decode(message(R"("text":"a")"), kSource).has_value());
+  CHECK((*decoder.decode(message(R"("text":"a")"), kSource))->guardrail.name.empty());
 }
 
 TEST_CASE("what may be null or missing") {

@@ -299,6 +299,25 @@ TEST_CASE("session state stays within its bytes; what is given up is counted") {
   CHECK(test.metric("tocsin_sessions_evicted_total", {{"reason", "idle"}}) == 0);
 }
 
+TEST_CASE(
+    "what is known of systems stays within a quarter of the bytes, and is counted when given up") {
+  PipelineUnderTest test(make_policy(pack(), {kProfile}),
+                         {.decode = {},
+                          .sessions = {.idle = std::chrono::seconds(1800), .bytes_max = 400'000},
+                          .now = {},
+                          .rule_watch = {},
+                          .topic_label = {}});
+  constexpr int kSystems = 10;
+  for (int i = 0; i < kSystems; ++i) {
+    test.run({testing::event_json("tool_call", R"("tool":{"name":"get","arguments":{}})", "s1",
+                                  "2026-01-05T08:00:00Z", "system-" + std::to_string(i))});
+  }
+  CHECK(test.metric("tocsin_state_bytes") <= 150'000);
+  CHECK(test.metric("tocsin_sessions_live") == kSystems);
+  CHECK(test.metric("tocsin_system_states_evicted_total") > 3);
+  CHECK(test.metric("tocsin_system_states_evicted_total") < kSystems);
+}
+
 TEST_CASE("control events need no session and are counted") {
   PipelineUnderTest test(make_policy(pack(), {kProfile}));
   test.run(

@@ -21,18 +21,36 @@ DetectorUnderTest::DetectorUnderTest(std::string_view id, std::string options) {
   detector_ = spec_->make(reader);
   reader.finish();
   REQUIRE_FALSE(diagnostics.has_errors());
-  state_ = detector_->new_state();
+  system_state_ = detector_->new_system_state();
 }
 
-std::vector<Report> DetectorUnderTest::feed(const std::string& json, const EventContext& context) {
+std::vector<Report> DetectorUnderTest::feed(const std::string& json, const EventContext& context,
+                                            std::span<const FoundRule> findings) {
   CAPTURE(json);
   const auto event = decoder_.decode(json, {.topic = "test", .partition = 0, .offset = ++offset_});
   REQUIRE(event.has_value());
   Recorder recorder;
   EventContext with_seq = context;
   if (with_seq.seq == 0) with_seq.seq = static_cast<std::uint64_t>(offset_);
+  with_seq.system_state = system_state_.get();
+  auto session = sessions_.find((*event)->session_id);
+  if (session == sessions_.end() && !(*event)->session_id.empty()) {
+    session = sessions_.emplace(std::string((*event)->session_id), detector_->new_state()).first;
+  }
+  REQUIRE(session != sessions_.end());
+  state_ = session->second.get();
   detector_->on_event(**event, with_seq, *state_, recorder);
+  detector_->on_findings(**event, with_seq, findings, *state_, recorder);
+  counts_.insert(counts_.end(), recorder.counts.begin(), recorder.counts.end());
   return recorder.reports;
+}
+
+std::vector<std::string> DetectorUnderTest::gauges() const {
+  std::vector<std::string> out;
+  system_state_->gauges([&](std::size_t, std::string_view label, double value) {
+    out.push_back(fmt::format("{}={}", label, value));
+  });
+  return out;
 }
 
 std::shared_ptr<const Policy> make_policy(const std::string& pack,

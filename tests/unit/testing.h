@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -42,6 +44,16 @@ inline std::string result_json(std::string_view tool, std::string_view result,
       session);
 }
 
+inline std::string guardrail_json(std::string_view name, std::string_view verdict,
+                                  std::string_view call_id = "c1",
+                                  std::string_view session = "s1") {
+  return event_json(
+      "guardrail",
+      fmt::format(R"("guardrail":{{"name":"{}","target_call_id":"{}","verdict":"{}"}})", name,
+                  call_id, verdict),
+      session);
+}
+
 struct Report {
   std::size_t rule = 0;
   std::vector<std::pair<std::string, std::string>> evidence;  // field, text
@@ -60,23 +72,40 @@ class Recorder final : public Reporter {
       if (item.origin != nullptr) made.origin = *item.origin;
     }
   }
+  void count(std::size_t metric, std::string_view label) override {
+    counts.emplace_back(metric, std::string(label));
+  }
   std::vector<Report> reports;
+  std::vector<std::pair<std::size_t, std::string>> counts;
 };
 
-// One detector with one session.
+// One detector with the sessions, by their ids, of one system.
 class DetectorUnderTest {
  public:
   explicit DetectorUnderTest(std::string_view id, std::string options = "");
 
-  // Feeds one event; returns what it reported.
-  std::vector<Report> feed(const std::string& json, const EventContext& context = {});
+  // Feeds one event, and what others found in it; returns what the detector reported.
+  std::vector<Report> feed(const std::string& json, const EventContext& context = {},
+                           std::span<const FoundRule> findings = {});
+  // Of the session fed last.
   [[nodiscard]] std::size_t state_bytes() const { return state_->bytes(); }
+  // Null: the detector keeps none.
+  [[nodiscard]] const SystemState* system_state() const { return system_state_.get(); }
+  // Metric and label of what the detector counted so far.
+  [[nodiscard]] const std::vector<std::pair<std::size_t, std::string>>& counts() const {
+    return counts_;
+  }
+  // The detector's gauges as "label=value".
+  [[nodiscard]] std::vector<std::string> gauges() const;
   [[nodiscard]] const DetectorSpec& spec() const { return *spec_; }
 
  private:
   const DetectorSpec* spec_ = nullptr;
   std::unique_ptr<const Detector> detector_;
-  std::unique_ptr<DetectorState> state_;
+  std::map<std::string, std::unique_ptr<DetectorState>, std::less<>> sessions_;
+  DetectorState* state_ = nullptr;  // of the session fed last
+  std::unique_ptr<SystemState> system_state_;
+  std::vector<std::pair<std::size_t, std::string>> counts_;
   NativeDecoder decoder_;
   std::int64_t offset_ = 0;
 };

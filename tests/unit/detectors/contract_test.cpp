@@ -17,15 +17,16 @@ namespace fs = std::filesystem;
 using testing::DetectorUnderTest;
 using testing::event_json;
 
-constexpr std::size_t kStateBytesMax = std::size_t{64} << 10;  // of one session and detector
+constexpr std::size_t kStateBytesMax = std::size_t{64} << 10;   // of one session and detector
+constexpr std::size_t kSystemBytesMax = std::size_t{64} << 10;  // of one system and detector
 
 std::string read(const fs::path& path) {
   std::ifstream stream(path);
   return {std::istreambuf_iterator<char>(stream), {}};
 }
 
-// Session traffic that is anything but well-behaved: every event type, colliding and missing ids,
-// odd values.
+// Traffic of sessions that is anything but well-behaved: every event type, colliding and missing
+// ids, odd values.
 std::vector<std::string> hostile_session(std::uint32_t seed, int events) {
   std::mt19937 dice(seed);
   const auto pick = [&](const auto&... options) {
@@ -36,6 +37,7 @@ std::vector<std::string> hostile_session(std::uint32_t seed, int events) {
   for (int i = 0; i < events; ++i) {
     const std::string type(event_type_names()[dice() % kEventTypeCount]);
     const std::string id = pick("c1", "c2", "", "c" + std::to_string(i));
+    const std::string session = pick("s1", "s2", "s" + std::to_string(i / 10));
     const std::string name = pick("send_email", "bash", "x", "t" + std::to_string(i));
     const std::string value =
         pick(R"("a@b.test")", "1", "null", "[]", "{}", R"({"a":{"b":[1,"x",null]}})",
@@ -47,8 +49,9 @@ std::vector<std::string> hostile_session(std::uint32_t seed, int events) {
     if (dice() % 4 != 0) fields += R"(,"arguments":)" + value;
     if (dice() % 4 != 0) fields += R"(,"result":)" + value;
     if (dice() % 4 == 0) fields += R"(,"error":"failed")";
-    fields += "}";
-    out.push_back(event_json(type, fields));
+    fields += R"(},"guardrail":{"name":")" + name + R"(","target_call_id":")" + id +
+              R"(","verdict":")" + pick("allow", "deny", "warn") + R"("})";
+    out.push_back(event_json(type, fields, session));
   }
   return out;
 }
@@ -67,6 +70,15 @@ std::vector<EventContext> contexts() {
   declared.tool = {
       .declared = profile.tool("send_email"), .effect = Effect::kEgress, .inferred = false};
   return {unknown, known, declared};
+}
+
+// What others may have found in the event.
+std::vector<FoundRule> some_findings(std::size_t event) {
+  if (event % 5 != 0) return {};
+  return {{.id = "rule.a", .severity = Severity::kLow, .category = Category::kPii},
+          {.id = "rule.b",
+           .severity = static_cast<Severity>(event / 5 % kSeverityCount),
+           .category = Category::kShellCommand}};
 }
 
 TEST_CASE("a detector's rules carry its id, a title, and tags") {
@@ -124,10 +136,11 @@ TEST_CASE("a detector says the same of the same events, in bounded memory, whate
       DetectorUnderTest first(spec->id);
       DetectorUnderTest second(spec->id);
       std::size_t largest = 0;
+      std::size_t largest_system = 0;
       for (std::size_t i = 0; i < events.size(); ++i) {
         const EventContext& context = all[i % all.size()];
-        const auto one = first.feed(events[i], context);
-        const auto two = second.feed(events[i], context);
+        const auto one = first.feed(events[i], context, some_findings(i));
+        const auto two = second.feed(events[i], context, some_findings(i));
         REQUIRE(one.size() == two.size());
         for (std::size_t j = 0; j < one.size(); ++j) {
           CHECK(one[j].rule == two[j].rule);
@@ -136,8 +149,12 @@ TEST_CASE("a detector says the same of the same events, in bounded memory, whate
           CHECK_FALSE(one[j].evidence.empty());
         }
         largest = std::max(largest, first.state_bytes());
+        if (first.system_state() == nullptr) continue;
+        largest_system = std::max(largest_system, first.system_state()->bytes());
       }
+      CHECK(first.counts() == second.counts());
       CHECK(largest < kStateBytesMax);
+      CHECK(largest_system < kSystemBytesMax);
     }
   }
 }
