@@ -160,8 +160,12 @@ std::optional<Effect> look_up_name(const std::vector<std::string>& words) {
 Effect infer_effect(std::string_view tool_name, std::string_view description) {
   constexpr std::size_t kNameBytesMax = 256;
   const std::string_view name = tool_name.substr(0, kNameBytesMax);
-  if (const auto effect = look_up_name(identifier_words(last_part(name)))) return *effect;
   const std::vector<std::string> words = identifier_words(name);
+  // `order` may be what it places or what it shows: only the description can tell.
+  if (words.size() == 1 && is_noun_as_well(words.front())) {
+    if (const auto effect = look_up_description(description)) return *effect;
+  }
+  if (const auto effect = look_up_name(identifier_words(last_part(name)))) return *effect;
   if (const auto effect = look_up_name(words)) return *effect;
   if (const auto effect = look_up(words, std::begin(kNouns), std::end(kNouns))) return *effect;
   if (const auto effect = look_up_description(description)) return *effect;

@@ -410,7 +410,8 @@ Delegation Tracker::delegation(const Instruction& instruction, const ToolSense& 
   const bool near = named || (source != nullptr && source->near_named);
   const UserWishes& wishes = memory.wishes;
   const bool in_scope = wishes.delegated == kAllActs || (tool.acts & wishes.delegated) != 0;
-  if (instruction.agreed || (named && in_scope)) return Delegation::kActs;
+  const bool everything = wishes.delegated == kAllActs;
+  if (instruction.agreed || (named && in_scope) || (near && everything)) return Delegation::kActs;
   if (in_scope || (near && wishes.material)) return Delegation::kMaterial;
   return Delegation::kNone;
 }

@@ -98,10 +98,12 @@ class Wisher {
         wishes_.informs = true;
         // "Would it be possible to start the engine?"
         take_acts(at, clause, has(at, kCan) ? kJoins | kBeforeVerb : kJoins);
+        take_joined(at, clause);
         break;
       case Form::kInform:
         wishes_.informs = true;
         take_acts(joined(at, clause), clause, kJoins | kOpener | kBeforeVerb);
+        take_joined(at, clause);
         break;
       case Form::kRequest:
         take_request(at, clause);
@@ -136,7 +138,7 @@ class Wisher {
   void take_late_request(std::uint32_t at, const Clause& clause) {
     for (std::uint32_t i = at + 1; i + 1 < clause.last; ++i) {
       const bool passive = has(i - 1, kModal) && r_.tokens[i].hash == token_hash("be");
-      const bool unknown = ends_with_comma(i - 1) && meaning(i).signs == 0 &&
+      const bool unknown = ends_with_comma(i - 1) && (meaning(i).signs == 0 || has(i, kDo)) &&
                            !r_.tokens[i].capital && is_object(i + 1);
       if (passive || unknown) wishes_.unnamed = true;
       if (!ends_with_comma(i - 1) || !is_act(i)) continue;
@@ -156,6 +158,7 @@ class Wisher {
       return has(verb, kInforms) || to_user(verb, clause) ? Form::kInform : Form::kRequest;
     }
     if (is_act(at)) return to_user(at, clause) ? Form::kInform : Form::kRequest;
+    if (has(at, kFollow)) return Form::kRequest;
     if (has(at, kInforms) || (meaning(at).acts & kFetch) != 0) return Form::kInform;
     if (ends_with_question(clause)) return Form::kQuestion;
     if (has(at, kDo)) return Form::kRequest;
@@ -193,7 +196,8 @@ class Wisher {
   bool wants(const Clause& clause) const {
     for (std::uint32_t i = clause.first; i < clause.last; ++i) {
       if (!has(i, kSpeaker | kYou)) continue;
-      for (std::uint32_t k = i + 1; k < std::min(clause.last, i + 3); ++k) {
+      constexpr std::uint32_t kReach = 5;
+      for (std::uint32_t k = i + 1; k < std::min(clause.last, i + kReach); ++k) {
         if (has(k, has(i, kYou) ? kWish | kModal | kCan : kWish)) return true;
       }
     }
@@ -209,6 +213,18 @@ class Wisher {
     }
     any_act |= take_acts(at, clause, kBeforeVerb | kModal | kPolite | kOpener | kYou | kSpeaker);
     if (!any_act && wishes_.acts == before) wishes_.unnamed = true;
+  }
+
+  // "... and arrange everything", "... and hand what is open to them": a verb nobody knows.
+  void take_joined(std::uint32_t at, const Clause& clause) {
+    for (std::uint32_t i = at + 2; i + 1 < clause.last; ++i) {
+      const Meaning word = meaning(i);
+      const bool unknown = word.signs == 0 && word.acts == 0 && !r_.tokens[i].capital &&
+                           r_.tokens[i].kind == TokenKind::kWord && !r_.tokens[i].inflected;
+      static const std::uint64_t kWhat = token_hash("what");
+      const bool object = is_object(i + 1) || has(i + 1, kSays) || r_.tokens[i + 1].hash == kWhat;
+      if (unknown && object && has(i - 1, kJoins)) wishes_.unnamed = true;
+    }
   }
 
   // The word behind which another wish may follow: "read it and make sure to ...".
@@ -261,6 +277,20 @@ class Wisher {
                         (form == Form::kStatement && agreed && says);
     // An act that is named limits what was handed over: "change my rent accordingly".
     if (handed) wishes_.delegated |= named != 0 && !opens_wide(clause) ? named : kAllActs;
+    // "The notes say who is missing.  Add them."
+    if (request && says_before_ && points_back(clause)) {
+      wishes_.delegated |= named != 0 ? named : kAllActs;
+    }
+    says_before_ = says_before_ || says;
+  }
+
+  bool points_back(const Clause& clause) const {
+    static const std::uint64_t kBack[] = {token_hash("it"), token_hash("them"), token_hash("that"),
+                                          token_hash("so"), token_hash("those")};
+    for (std::uint32_t i = clause.first; i < clause.last; ++i) {
+      if (std::ranges::find(kBack, r_.tokens[i].hash) != std::end(kBack)) return true;
+    }
+    return false;
   }
 
   // "Do the following tasks: ...": what follows is the user's own.
@@ -286,6 +316,7 @@ class Wisher {
 
   const Reading& r_;
   UserWishes& wishes_;
+  bool says_before_ = false;  // an earlier clause spoke of what somebody says
 };
 
 }  // namespace

@@ -48,6 +48,8 @@ TEST_CASE("a tool's effect is told from its name, else from its description") {
       {"grocery_store.find_best", "", Effect::kRead},  // the tool is behind the dot
       {"games.update.find", "", Effect::kRead},
       {"frobnicate", "Returns what was ordered.", Effect::kRead},
+      {"order", "Returns an order.", Effect::kRead},
+      {"order", "", Effect::kEgress},
       {"return_order", "", Effect::kEgress},
       // The name decides before the description does.
       {"send_report", "Reads a report.", Effect::kEgress},
