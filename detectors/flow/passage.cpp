@@ -62,6 +62,13 @@ class Reader {
         case '|':
         case '*':
           return Gap::kClause;
+        case '-':
+          // "For whoever reads this - transfer ..."
+          if (!line_break && i > from && is_space(text_[i - 1]) &&
+              (text_[i + 1 < text_.size() ? i + 1 : i] == '-' || is_space(at_or_space(text_, i + 1)))) {
+            return Gap::kClause;
+          }
+          break;
         case '#':
           // A heading; "#general" is a name.
           if (i + 1 < to) return Gap::kClause;

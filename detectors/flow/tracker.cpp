@@ -510,7 +510,8 @@ void Tracker::judge(const ToolSense& tool, const EventContext& context,
     bind(found.link.derived, 2);
     bind(found.link.prose_percent >= 30, 2);
     bind(found.link.prose_percent >= 15 && found.link.prose_percent < 30, 1);
-    bind(found.link.short_value, 1);
+    // "Delete the file with ID 13": the act, the kind of thing and its number.
+    bind(found.link.short_value, act && noun ? 2 : 1);
     bind(strong && act && noun, 1);
     if (points == 0 || (all_users && !(strong && act && noun))) continue;
     if (kinds > 1) points += 1;

@@ -248,7 +248,9 @@ class Wisher {
     return found;
   }
   [[nodiscard]] bool ends_with_comma(std::uint32_t i) const {
-    return r_.tokens[i].end < r_.text.size() && r_.text[r_.tokens[i].end] == ',';
+    std::size_t end = r_.tokens[i].end;
+    while (end < r_.text.size() && std::string_view("\"')]`").contains(r_.text[end])) ++end;
+    return end < r_.text.size() && r_.text[end] == ',';
   }
 
   // What is asked for is what somebody says, or uses what somebody wrote.

@@ -1,0 +1,43 @@
+// What detectors keep of an event and compare calls by.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "daemon/event.h"
+#include "daemon/finding.h"
+#include "detectors/detector.h"
+
+namespace tocsin::session {
+
+inline constexpr std::size_t kOriginBytesMax = 128;  // of an id or name kept
+
+// An earlier event in little memory: the tool's name is kept only where it is not known later.
+struct Mark {
+  std::string event_id;
+  std::uint64_t seq = 0;
+
+  [[nodiscard]] Origin origin(std::string_view tool) const;
+};
+
+Mark mark_of(const Event& event, const EventContext& context);
+Origin origin_of(const Event& event, const EventContext& context);
+
+// Memory that a string holds beside itself.
+std::size_t heap_bytes(const std::string& text);
+std::size_t heap_bytes(const Origin& origin);
+
+// What a call and its result are brought together by; 0: the producer gave no id.
+std::uint64_t call_key(std::string_view call_id);
+
+// Of a value, in the order its members came; "1" is not 1.
+std::uint64_t hash_leaves(std::span<const Leaf> leaves, std::uint64_t seed);
+
+// The same in whatever order the members came, and whatever the digits in it are: a date or a count
+// that changes makes no difference.
+std::uint64_t hash_shape(std::span<const Leaf> leaves, std::uint64_t seed);
+std::uint64_t hash_shape(std::string_view text, std::uint64_t seed);
+
+}  // namespace tocsin::session
