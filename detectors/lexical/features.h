@@ -42,7 +42,7 @@ class Features {
       if (word.stem != 0) emit(sink, kStem, word.stem);
     }
     const std::uint64_t pair = join(before_[0], word.hash);
-    if (is_new(pair)) {
+    if (is_new(join(kPair, pair))) {
       emit(sink, kPair, pair);
       emit(sink, kGap, join(before_[1], word.hash));
       if (word.opens) emit(sink, kOpening, word.hash);

@@ -194,7 +194,7 @@ bool WordReader::next_unclassed(Word& word) {
   } else {
     read_ascii(word, end);
   }
-  word.end = static_cast<std::uint32_t>(at_);
+  if (word.end == 0) word.end = static_cast<std::uint32_t>(at_);
   word.marks = marks_;
   word.opens = opens(word);
   marks_ = 0;
@@ -363,6 +363,7 @@ void WordReader::read_pair(Word& word) {
                            read_character(text_.substr(third)).folded.kind == Fold::kWide;
       word.hash = hash_bytes(text_.substr(at_, size));
       word.shape = Shape::kPair;
+      word.end = static_cast<std::uint32_t>(third);
       at_ += goes_on ? first : size;
       return;
     }

@@ -104,7 +104,7 @@ TEST_CASE("sentences, lines and fields open") {
       {"a line\nthat was wrapped", {true, false, false, false, false}},
       {"a line\nNew line", {true, false, true, false}},
       {"- milk\n- bread", {true, true}},
-      {"say 'delete' now", {true, false, true, false}},
+      {"say 'delete' now", {true, true, false}},
       {"body: send", {true, true}},
       {"{'content': 'send'}", {true, true}},
   };
