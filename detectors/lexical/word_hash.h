@@ -1,0 +1,37 @@
+// The hash of a word: of at most 48 bytes, eight at a time, the same at compile time.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+namespace tocsin::lexical {
+
+inline constexpr std::uint64_t kHashFactor = 0x9E37'79B9'7F4A'7C15;
+inline constexpr std::size_t kChunkBytes = 8;
+
+constexpr std::uint64_t mix(std::uint64_t hash, std::uint64_t chunk) {
+  hash = (hash ^ chunk) * kHashFactor;
+  return hash ^ (hash >> 29U);
+}
+
+// Up to eight bytes, the first lowest.
+constexpr std::uint64_t load_bytes(const char* bytes, std::size_t size) {
+  std::uint64_t chunk = 0;
+  for (std::size_t i = 0; i < size; ++i) {
+    chunk |= std::uint64_t{static_cast<unsigned char>(bytes[i])} << (8 * i);
+  }
+  return chunk;
+}
+
+constexpr std::uint64_t hash_bytes(std::string_view bytes) {
+  std::uint64_t hash = bytes.size();
+  for (std::size_t i = 0; i < bytes.size(); i += kChunkBytes) {
+    const std::size_t rest = bytes.size() - i;
+    hash = mix(hash, load_bytes(bytes.data() + i, rest < kChunkBytes ? rest : kChunkBytes));
+  }
+  return hash;
+}
+
+}  // namespace tocsin::lexical
