@@ -55,7 +55,8 @@ std::string frames_text(flow::Frames frames) {
 
 std::string acts_text(flow::Acts acts) {
   static constexpr std::string_view kNames[] = {"send", "pay",   "create", "change", "delete",
-                                                "run",  "fetch", "grant",  "book"};
+                                                "run",  "fetch", "grant",  "book",
+                                                "install"};
   std::string text;
   for (std::size_t i = 0; i < std::size(kNames); ++i) {
     if ((acts & (1U << i)) == 0) continue;

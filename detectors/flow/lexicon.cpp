@@ -52,6 +52,7 @@ constexpr ActWords kActWords[] = {
      "run execute install deploy launch start restart invoke compile eval trigger curl wget npm pip "
      "apt brew cargo gem sudo bash sh source build apply merge push führe starte installiere exécute exécutez lance "
      "lancez installe installez ejecuta ejecute instala instale esegui execute"},
+    {kInstall, "install installiere installez instala instale pip npm apt brew cargo gem curl wget"},
     {kFetch,
      "open visit browse download get fetch read retrieve check search find look list access go click "
      "navigate view load query load scan follow see öffne besuche lies rufe lade ouvre ouvrez visite "

@@ -94,7 +94,7 @@ bool stands_in(const std::vector<std::uint32_t>& words, const std::vector<std::u
 
 constexpr double kHandedOverPointsMax = 4.5;
 
-constexpr double kUnrequestedPoints = 3;       // nobody asked for it
+constexpr double kUnrequestedPoints = 2;       // nobody asked for it
 constexpr double kUnrequestedValuePoints = 5;  // ... and what it acts on was read
 
 double points_for(Asked asked) {
@@ -250,7 +250,7 @@ bool Tracker::is_act(const ToolSense& tool, const EventContext& context) {
     case Effect::kRead:
       return false;
     case Effect::kExecute:
-      return (tool.acts & (kDelete | kGrant | kPay | kRun)) != 0;
+      return (tool.acts & (kDelete | kGrant | kPay | kInstall)) != 0;
     case Effect::kWrite:
     case Effect::kEgress:
       return !context.tool.inferred || (tool.acts & ~kFetch) != 0;
@@ -290,7 +290,7 @@ void Tracker::on_call(const Event& event, const EventContext& context, SessionMe
   carry(memory);
   if (flow_.sink) {
     judge(tool, context, memory);
-    judge_values(memory);
+    judge_values(tool, context, memory);
   }
 
   PendingCall pending{.call = memory.mixed(hash64(event.tool.call_id))};
@@ -427,8 +427,12 @@ Asked Tracker::asked(const ToolSense& tool, const SessionMemory& memory) {
 }
 
 // Values alone: the user only asked to be told something, and the call acts with what it read.
-void Tracker::judge_values(const SessionMemory& memory) {
+void Tracker::judge_values(const ToolSense& tool, const EventContext& context,
+                           const SessionMemory& memory) {
   if (!flow_.unrequested) return;
+  // What is installed is a name from somewhere; only a place is more than a coincidence.
+  const bool installs =
+      context.tool.effect == Effect::kExecute && (tool.acts & (kDelete | kGrant | kPay)) == 0;
   Obeying found{.points = kUnrequestedPoints, .asked = Asked::kNothing};
   for (const Argument& argument : arguments_) {
     for (std::size_t i = argument.first; i < argument.last && found.origin == nullptr; ++i) {
@@ -436,6 +440,7 @@ void Tracker::judge_values(const SessionMemory& memory) {
       if (token.users || (token.token.kind == TokenKind::kWord && !is_content(token.meaning))) {
         continue;
       }
+      if (installs && token.token.kind != TokenKind::kUrl) continue;
       const Sighting* seen = memory.sightings.find(token.hash);
       const Source* source = seen == nullptr ? nullptr : memory.source(seen->source);
       if (source == nullptr) continue;

@@ -117,7 +117,8 @@ class Tracker {
   [[nodiscard]] bool is_sink(const EventContext& context) const;
   void carry(const SessionMemory& memory);
   void judge(const ToolSense& tool, const EventContext& context, const SessionMemory& memory);
-  void judge_values(const SessionMemory& memory);
+  void judge_values(const ToolSense& tool, const EventContext& context,
+                    const SessionMemory& memory);
   [[nodiscard]] static bool is_act(const ToolSense& tool, const EventContext& context);
   [[nodiscard]] static Delegation delegation(const Instruction& instruction, const ToolSense& tool,
                                              const SessionMemory& memory);
