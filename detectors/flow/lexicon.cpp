@@ -21,7 +21,7 @@ constexpr ActWords kActWords[] = {
     {kSend,
      "send email mail message post forward reply respond answer notify inform contact tell text dm submit "
      "write publish tweet announce broadcast report transmit deliver relay ping call phone share "
-     "upload exfiltrate leak copy cc bcc sende schicke schreibe antworte leite teile melde veröffentliche senden "
+     "upload pass return request exfiltrate leak copy cc bcc sende schicke schreibe antworte leite teile melde veröffentliche senden "
      "schicken schreiben antworten leiten weiterleiten weiterleite beantworte beantworten "
      "envoie envoyez transmets transmettez écris écrivez réponds répondez partage partagez publie publiez "
      "envía envíe envie manda mande escribe escriba responde responda comparte comparta reenvía reenvíe "
@@ -32,7 +32,7 @@ constexpr ActWords kActWords[] = {
      "achetez paga pague transfiere transfiera compra compre abona abone reembolsa bonifica trasferisci "
      "acquista transfira betaal koop"},
     {kCreate,
-     "create add make write append insert schedule draft save register generate open put post record "
+     "create add make write append insert schedule draft save register generate put post record "
      "upload store compose log enter plan erstelle lege füge trage speichere crée créez ajoute ajoutez "
      "enregistre enregistrez planifie crea cree añade añada agrega agregue guarda guarde programa "
      "crie adicione maak voeg"},

@@ -137,7 +137,8 @@ class Wisher {
   // "The level is low, add some", "Now that I have it, orchestrate the rest", "It should be added".
   void take_late_request(std::uint32_t at, const Clause& clause) {
     for (std::uint32_t i = at + 1; i + 1 < clause.last; ++i) {
-      const bool passive = has(i - 1, kModal) && r_.tokens[i].hash == token_hash("be");
+      const bool passive = has(i - 1, kModal) && r_.tokens[i].hash == token_hash("be") &&
+                           text(i + 1).ends_with("ed");
       const bool unknown = ends_with_comma(i - 1) && (meaning(i).signs == 0 || has(i, kDo)) &&
                            !r_.tokens[i].capital && is_object(i + 1);
       if (passive || unknown) wishes_.unnamed = true;
