@@ -57,6 +57,7 @@ inline constexpr Signs kGreeting = 1U << 30U;     // hello, thanks
 inline constexpr Signs kFollow = 1U << 31U;       // follow: acts on a text by itself
 
 inline constexpr Signs kCan = Signs{1} << 32U;    // can, could: a question that may be a request
+inline constexpr Signs kParticle = Signs{1} << 33U;  // in, over, out: "hand it over"
 
 struct Meaning {
   Acts acts = 0;

@@ -311,6 +311,8 @@ class Reader {
       if ((meaning(i).signs & kAssistant) == 0) continue;
       if (you) return true;
       const char behind = at_or_space(text_, r_.tokens[i].end);
+      // "Assistant:" begins a turn; "Build assistants: ..." speaks to them.
+      if (behind == ':' && i > clause.first) return true;
       if (behind == ',' && i < clause.first + 3) return true;
       for (std::uint32_t k = i; k > clause.first && i - k < 3; --k) {
         if (std::ranges::find(kTo, r_.tokens[k - 1].hash) != std::end(kTo)) return true;

@@ -93,7 +93,10 @@ bool stands_in(const std::vector<std::uint32_t>& words, const std::vector<std::u
              within.end();
 }
 
+// As detectors/hijack.cpp has them: from 3 on a ticket, from 5 on a page.
+constexpr double kObeysPoints = 5;
 constexpr double kHandedOverPointsMax = 4.5;
+constexpr double kHandedOverQuiet = 2.5;
 
 constexpr double kUnrequestedPoints = 2;       // nobody asked for it
 constexpr double kUnrequestedValuePoints = 5;  // ... and what it acts on was read
@@ -289,7 +292,8 @@ void Tracker::on_call(const Event& event, const EventContext& context, SessionMe
   cut_arguments(event, context, memory);
   if (context.tool.effect == Effect::kExecute) tool.acts = acts_of_arguments();
   flow_.sink = is_sink(context);
-  flow_.unrequested = is_act(tool, context) && asked(tool, memory) == Asked::kNothing;
+  flow_.asked = asked(tool, memory);
+  flow_.unrequested = is_act(tool, context) && flow_.asked == Asked::kNothing;
   carry(memory);
   if (flow_.sink) {
     judge(tool, context, memory);
@@ -495,7 +499,7 @@ void Tracker::judge(const ToolSense& tool, const EventContext& context,
   const bool noun_asked = std::ranges::any_of(tool.nouns, [&](std::uint64_t noun) {
     return memory.user.contains(memory.mixed(noun));
   });
-  const Asked asked = Tracker::asked(tool, memory);
+  const Asked asked = flow_.asked;
 
   for (std::size_t i = 0; i < memory.instructions.size(); ++i) {
     const Instruction& instruction = memory.instructions[i];
@@ -559,6 +563,11 @@ void Tracker::judge(const ToolSense& tool, const EventContext& context,
     // A user who handed the act over gets what the text says, unless the text speaks as if it were
     // the user.
     if (!strong && found.delegation == Delegation::kActs) points = std::min(points, kHandedOverPointsMax);
+    // Who asks for such an act with this text at hand mostly gets what it names from the text.
+    if (!strong && asked == Asked::kThis && found.delegation != Delegation::kNone &&
+        points < kObeysPoints) {
+      points = std::min(points, kHandedOverQuiet);
+    }
     found.points = points;
     found.asked = asked;
     found.origin = source == nullptr ? nullptr : &source->origin;

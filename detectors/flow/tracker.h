@@ -69,8 +69,9 @@ struct Carried {
 struct Flow {
   const SessionMemory* memory = nullptr;
   // Of a tool_call.
+  Asked asked = Asked::kMaybe;
   bool unrequested = false;  // it acts, and the user only asked to be told something
-  bool sink = false;  // it changes, sends or runs something, or contacts a place
+  bool sink = false;         // it changes, sends or runs something, or contacts a place
   std::optional<Obeying> obeying;
   std::vector<Carried> carried;  // kCarriedMax at most
   // Of a tool_result.

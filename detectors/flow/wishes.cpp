@@ -81,6 +81,11 @@ class Wisher {
 
   void read(const Clause& clause) {
     std::uint32_t at = clause.first;
+    // "Note the answer for later": an opener elsewhere.
+    static const std::uint64_t kNote = token_hash("note");
+    if (r_.tokens[at].hash == kNote && at + 1 < clause.last && is_object(at + 1)) {
+      wishes_.unnamed = true;
+    }
     while (at < clause.last &&
            (has(at, kOpener | kPolite | kAgree | kGreeting) || helps(at)) &&
            !has(at, kAsksQuestion) &&
@@ -185,7 +190,8 @@ class Wisher {
       if (word.size() > 3 && (word.ends_with("ed") || (r_.tokens[i].inflected && is_verb(i)))) {
         return true;
       }
-      if (!r_.tokens[i].capital && !has(i, kStop)) return false;
+      static const std::uint64_t kWhat = token_hash("what");
+      if (is_object(i) || r_.tokens[i].hash == kWhat || has(i, kSays)) return false;
     }
     return false;
   }
@@ -220,10 +226,12 @@ class Wisher {
   void take_joined(std::uint32_t at, const Clause& clause) {
     for (std::uint32_t i = at + 2; i + 1 < clause.last; ++i) {
       const Meaning word = meaning(i);
-      const bool unknown = word.signs == 0 && word.acts == 0 && !r_.tokens[i].capital &&
-                           r_.tokens[i].kind == TokenKind::kWord && !r_.tokens[i].inflected;
+      const bool unknown = ((word.signs == 0 && word.acts == 0) || has(i, kDo)) &&
+                           !r_.tokens[i].capital && r_.tokens[i].kind == TokenKind::kWord &&
+                           !r_.tokens[i].inflected;
       static const std::uint64_t kWhat = token_hash("what");
-      const bool object = is_object(i + 1) || has(i + 1, kSays) || r_.tokens[i + 1].hash == kWhat;
+      const bool object = is_object(i + 1) || has(i + 1, kSays | kParticle) ||
+                          r_.tokens[i + 1].hash == kWhat;
       if (unknown && object && has(i - 1, kJoins)) wishes_.unnamed = true;
     }
   }
@@ -275,8 +283,7 @@ class Wisher {
     const bool request = form == Form::kRequest;
     const bool handed = (request && (says || has(at, kFollow))) ||
                         (says && any(clause.first, clause.last, kPolite)) ||
-                        (form == Form::kInform && says && any(at + 1, clause.last, kDo) &&
-                         any(at + 1, clause.last, kJoins)) ||
+                        (form == Form::kInform && says && acts_after_join(at, clause)) ||
                         (form == Form::kStatement && agreed && says);
     // An act that is named limits what was handed over: "change my rent accordingly".
     if (handed) wishes_.delegated |= named != 0 && !opens_wide(clause) ? named : kAllActs;
@@ -294,6 +301,13 @@ class Wisher {
       if (std::ranges::find(kBack, r_.tokens[i].hash) != std::end(kBack)) return true;
     }
     return false;
+  }
+
+  // "Open it and hand in whatever they want"; not "read it and tell me what it says".
+  bool acts_after_join(std::uint32_t at, const Clause& clause) const {
+    const std::uint32_t next = joined(at, clause) + 1;
+    return next < clause.last && !has(next, kInforms | kStop | kSpeaker | kYou) &&
+           !to_user(next, clause);
   }
 
   // "Do the following tasks: ...": what follows is the user's own.
