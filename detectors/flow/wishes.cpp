@@ -117,7 +117,7 @@ class Wisher {
         if (wants(clause)) {
           take_request(at, clause);
         } else if (polite && clause.last - clause.first > 1) {
-          wishes_.unnamed = true;
+          take_request(at, clause);
         } else {
           take_late_request(at, clause);
         }
@@ -212,6 +212,7 @@ class Wisher {
   }
 
   void take_request(std::uint32_t at, const Clause& clause) {
+    if (lists_itself(clause)) return;
     const Acts before = wishes_.acts;
     bool any_act = false;
     if (is_act(at) && !to_user(at, clause)) {
@@ -230,8 +231,10 @@ class Wisher {
                            !r_.tokens[i].capital && r_.tokens[i].kind == TokenKind::kWord &&
                            !r_.tokens[i].inflected;
       static const std::uint64_t kWhat = token_hash("what");
-      const bool object = is_object(i + 1) || has(i + 1, kSays | kParticle) ||
-                          r_.tokens[i + 1].hash == kWhat;
+      // "... and hand in whatever": a particle stands between.
+      const std::uint32_t next = has(i + 1, kParticle) && i + 2 < clause.last ? i + 2 : i + 1;
+      const bool object = is_object(next) || has(next, kSays) || r_.tokens[next].hash == kWhat ||
+                          (has(i, kDo) && next != i + 1);
       if (unknown && object && has(i - 1, kJoins)) wishes_.unnamed = true;
     }
   }
