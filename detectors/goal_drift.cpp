@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bitset>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -125,22 +126,30 @@ std::string_view stem(std::string_view word) {
 }
 
 // By hash of the stem: what it stands for; sorted.
-using MeaningTable = std::array<std::pair<std::uint64_t, std::uint64_t>, kMeanings.size()>;
+struct MeaningTable {
+  using Entry = std::pair<std::uint64_t, std::uint64_t>;
+  static constexpr std::size_t kBits = 2048;
+
+  std::array<Entry, kMeanings.size()> entries;
+  std::bitset<kBits> known;  // by hash; most words are not, and need no search
+};
 
 MeaningTable make_meanings() {
   MeaningTable table;
-  std::ranges::transform(kMeanings, table.begin(), [](const Meaning& known) {
+  std::ranges::transform(kMeanings, table.entries.begin(), [](const Meaning& known) {
     return std::pair(hash64(stem(known.word)), hash64(stem(known.as)));
   });
-  std::ranges::sort(table);
+  std::ranges::sort(table.entries);
+  for (const auto& [hash, as] : table.entries) table.known.set(hash % MeaningTable::kBits);
   return table;
 }
 
 std::uint64_t meaning(std::string_view word) {
   static const MeaningTable table = make_meanings();
   const std::uint64_t hash = hash64(stem(word));
-  const auto found = std::ranges::lower_bound(table, hash, {}, &MeaningTable::value_type::first);
-  return found != table.end() && found->first == hash ? found->second : hash;
+  if (!table.known.test(hash % MeaningTable::kBits)) return hash;
+  const auto found = std::ranges::lower_bound(table.entries, hash, {}, &MeaningTable::Entry::first);
+  return found != table.entries.end() && found->first == hash ? found->second : hash;
 }
 
 // Calls `use` with each word of running text, lower-cased.

@@ -119,10 +119,9 @@ class Prompt {
     Piece piece;
     std::size_t longest = 0;
     each_shingle(text, [&](std::size_t number, std::uint64_t hash) {
-      if (hash % step_ != 0) return;
-      const auto found = std::ranges::lower_bound(shingles_, static_cast<std::uint32_t>(hash >> 32),
-                                                  {}, &Shingle::hash);
-      if (found == shingles_.end() || found->hash != static_cast<std::uint32_t>(hash >> 32)) return;
+      if (step_ != 1 && hash % step_ != 0) return;
+      const Shingle* found = find(static_cast<std::uint32_t>(hash >> 32));
+      if (found == nullptr) return;
       piece.extend(number, found->word, kGapWords * step_);
       longest = std::max(longest, number - piece.first + kShingleWords);
     });
@@ -136,6 +135,15 @@ class Prompt {
     std::uint32_t hash = 0;
     std::uint32_t word = 0;  // where it stands
   };
+
+  // The first with this hash.  Hashes are spread evenly, so where one stands can be told nearly:
+  // halving would go wrong at every other step, for each word of what the model writes.
+  [[nodiscard]] const Shingle* find(std::uint32_t hash) const {
+    std::size_t at = (std::uint64_t{hash} * shingles_.size()) >> 32U;
+    while (at > 0 && shingles_[at - 1].hash >= hash) --at;
+    while (at < shingles_.size() && shingles_[at].hash < hash) ++at;
+    return at < shingles_.size() && shingles_[at].hash == hash ? &shingles_[at] : nullptr;
+  }
 
   // Words that follow each other in the text as they do in the prompt.
   struct Piece {
