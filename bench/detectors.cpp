@@ -110,6 +110,7 @@ class DetectorBench {
   DetectorBench(const Policy& policy, const std::vector<std::string>& events)
       : policy_(policy),
         events_(events),
+        types_(events.size()),
         flow_(events.size()),
         together_(events.size()),
         each_(policy.detectors().size(), Shortest(events.size())) {}
@@ -156,6 +157,16 @@ class DetectorBench {
       add(fmt::format("{}_mean_ns", name), mean(ns), "ns");
     };
     times("detectors", together_);
+    const std::vector<double> ns = together_.without(clock);
+    for (std::size_t type = 0; type < kEventTypeCount; ++type) {
+      std::vector<double> of_type;
+      for (std::size_t i = 0; i < ns.size(); ++i) {
+        if (static_cast<std::size_t>(types_[i]) == type) of_type.push_back(ns[i]);
+      }
+      if (of_type.empty()) continue;
+      add(fmt::format("detectors_{}_median_ns", name_of(static_cast<EventType>(type))),
+          quantile(std::move(of_type), kMedian), "ns");
+    }
     times("flow", flow_);
     for (std::size_t d = 0; d < each_.size(); ++d) {
       times(fmt::format("detector_{}", policy_.detectors()[d].spec->id), each_[d]);
@@ -192,6 +203,7 @@ class DetectorBench {
           decoder_.decode(events_[i], {.topic = "bench", .partition = 0, .offset = offset++});
       if (!decoded || (*decoded)->session_id.empty()) continue;
       const Event& event = **decoded;
+      types_[i] = event.type;
       Session& session = sessions_->session(event, offset);
       EventContext context;
       context.seq = event.seq.value_or(session.arrivals);
@@ -225,6 +237,7 @@ class DetectorBench {
 
   const Policy& policy_;
   const std::vector<std::string>& events_;
+  std::vector<EventType> types_;
   NativeDecoder decoder_;
   flow::Tracker tracker_;
   std::optional<Sessions> sessions_;

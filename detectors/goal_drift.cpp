@@ -115,8 +115,10 @@ constexpr std::size_t kWordBytesMax = 32;
 // "sending", "sends" -> send; "participants" -> participant.  Crude, and the same on both sides.
 std::string_view stem(std::string_view word) {
   constexpr std::size_t kStemBytesMin = 3;
+  const char last = word.empty() ? '\0' : word.back();
+  const bool may_end = last == 'g' || last == 'd' || last == 's';
   for (const std::string_view ending : {"ing", "ed", "es", "s"}) {
-    if (word.ends_with(ending) && word.size() >= ending.size() + kStemBytesMin) {
+    if (may_end && word.ends_with(ending) && word.size() >= ending.size() + kStemBytesMin) {
       word.remove_suffix(ending.size());
       break;
     }
@@ -155,21 +157,21 @@ std::uint64_t meaning(std::string_view word) {
 // Calls `use` with each word of running text, lower-cased.
 template <typename Use>
 void for_each_word(std::string_view text, const Use& use) {
-  std::array<char, kWordBytesMax> word;
-  std::size_t size = 0;
-  const auto end_word = [&] {
-    if (size >= kWordBytesMin) use(std::string_view(word.data(), size));
-    size = 0;
+  // Other scripts' letters are part of words as they are.
+  const auto in_word = [](char c) {
+    return decoding::is_any(c, decoding::kAlpha) || !decoding::is_ascii(c);
   };
-  for (const char c : text) {
-    // Other scripts' letters are part of words as they are.
-    if (!decoding::is_any(c, decoding::kAlpha) && decoding::is_ascii(c)) {
-      end_word();
-    } else if (size < word.size()) {
-      word[size++] = decoding::is_any(c, decoding::kUpper) ? static_cast<char>(c + ('a' - 'A')) : c;
-    }
+  std::array<char, kWordBytesMax> word;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const std::size_t begin = i;
+    while (i < text.size() && in_word(text[i])) ++i;
+    const std::size_t size = std::min(i - begin, word.size());
+    if (size < kWordBytesMin) continue;
+    std::transform(text.data() + begin, text.data() + begin + size, word.data(), [](char c) {
+      return decoding::is_any(c, decoding::kUpper) ? static_cast<char>(c + ('a' - 'A')) : c;
+    });
+    use(std::string_view(word.data(), size));
   }
-  end_word();
 }
 
 class State : public DetectorState {

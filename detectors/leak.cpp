@@ -62,35 +62,49 @@ constexpr std::size_t kShiftMax = 3;
 // Words between two matches that still are one piece, with every shingle kept.
 constexpr std::size_t kGapWords = kShingleWords + kShiftMax;
 
-bool is_word_byte(char c) {
-  return is_letter(c) || is_digit(c) || static_cast<unsigned char>(c) >= 0x80;
-}
+// What a byte of a word counts as, in lower case; 0: it is of no word.  A table, since it is asked
+// for every byte of what the model writes.
+constexpr auto kWordBytes = [] {
+  std::array<unsigned char, 256> bytes{};
+  for (unsigned c = 0x80; c < bytes.size(); ++c) bytes[c] = static_cast<unsigned char>(c);
+  for (unsigned c = '0'; c <= '9'; ++c) bytes[c] = static_cast<unsigned char>(c);
+  for (unsigned c = 'a'; c <= 'z'; ++c) {
+    bytes[c] = bytes[c - 'a' + 'A'] = static_cast<unsigned char>(c);
+  }
+  return bytes;
+}();
+unsigned char word_byte(char c) { return kWordBytes[static_cast<unsigned char>(c)]; }
 
 // Calls `visit(number, hash)` with each run of kShingleWords words, whatever stands between them
 // and in whatever case; returns the number of words.
 template <typename Visit>
 std::size_t each_shingle(std::string_view text, const Visit& visit) {
   constexpr std::uint64_t kPrime = 0x9E37'79B9'7F4A'7C15ULL;
+  // Of the word that leaves: a sum in which each word's factor says its place.
+  constexpr std::uint64_t kLeaves = [] {
+    std::uint64_t factor = 1;
+    for (std::size_t i = 0; i < kShingleWords; ++i) factor *= kPrime;
+    return factor;
+  }();
   std::array<std::uint64_t, kShingleWords> last{};
+  std::uint64_t sum = 0;
   std::size_t words = 0;
   for (std::size_t i = 0; i < text.size();) {
-    if (!is_word_byte(text[i])) {
+    if (word_byte(text[i]) == 0) {
       ++i;
       continue;
     }
     std::uint64_t word = 0;
-    for (; i < text.size() && is_word_byte(text[i]); ++i) {
-      word = (word ^ static_cast<unsigned char>(to_lower(text[i]))) * kPrime;
-      word ^= word >> 29;
+    for (; i < text.size() && word_byte(text[i]) != 0; ++i) {
+      word = (word ^ word_byte(text[i])) * kPrime;
     }
-    last[words % kShingleWords] = word;
+    word ^= word >> 29;
+    std::uint64_t& place = last[words % kShingleWords];
+    sum = sum * kPrime + word - std::exchange(place, word) * kLeaves;
     ++words;
     if (words < kShingleWords) continue;
-    std::uint64_t hash = 0;
-    for (std::size_t j = 0; j < kShingleWords; ++j) {
-      hash = (hash ^ last[(words + j) % kShingleWords]) * kPrime;
-      hash ^= hash >> 32;
-    }
+    std::uint64_t hash = (sum ^ (sum >> 32)) * kPrime;
+    hash ^= hash >> 29;
     visit(words - kShingleWords, hash);
   }
   return words;
