@@ -18,6 +18,8 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "bench/detectors.h"
+#include "bench/material.h"
 #include "bench/pipeline_run.h"
 #include "bench/scale.h"
 #include "bench/timing.h"
@@ -30,9 +32,12 @@
 namespace tocsin {
 namespace {
 
+constexpr std::size_t kAgentSessions = 300;
+
 struct Options {
   std::string json;
   std::string events;
+  std::string recorded;
   double seconds = 1.0;  // a round
   int rounds = 3;
 };
@@ -66,7 +71,6 @@ std::vector<std::string> file_events(const std::string& path) {
 struct Figure {
   std::string name;
   double value = 0;
-  std::string unit;
 };
 
 class Bench {
@@ -96,29 +100,20 @@ class Bench {
                        }) -
         decode;
     add("rules_ns_per_event", rules, "ns");
-    for (const Policy::LoadedDetector& loaded : policy_->detectors()) {
-      const double with = bench::best_ns(timing(), events_.size(), [&] {
-        const auto state = loaded.detector->new_state();
-        const auto system = loaded.detector->new_system_state();
-        EventContext context;
-        context.system_state = system.get();
-        decode_all([&](const Event& event) {
-          loaded.detector->on_event(event, context, *state, silent);
-          loaded.detector->on_findings(event, context, {}, *state, silent);
-        });
-      });
-      add(fmt::format("detector_{}_ns_per_event", loaded.spec->id), std::max(0.0, with - decode),
-          "ns");
-    }
     const double pipeline = bench::pipeline_ns(timing(), policy_, events_);
     add("pipeline_ns_per_event", pipeline, "ns");
     add("pipeline_events_per_second", 1e9 / pipeline, "events/s");
     add("pipeline_share_decode", decode / pipeline, "ratio");
     add("pipeline_share_rules", rules / pipeline, "ratio");
-    bench::measure_scale(timing(),
-                         [this](std::string_view name, double value, std::string_view unit) {
-                           add(std::string(name), value, std::string(unit));
-                         });
+    const auto take = [this](std::string_view name, double value, std::string_view unit) {
+      add(std::string(name), value, unit);
+    };
+    bench::measure_detectors(timing(), *policy_, bench::agent_sessions(kAgentSessions), "", take);
+    if (!options_.recorded.empty()) {
+      bench::measure_detectors(timing(), *policy_, file_events(options_.recorded), "recorded_",
+                               take);
+    }
+    bench::measure_scale(timing(), take);
     return figures_;
   }
 
@@ -127,8 +122,9 @@ class Bench {
     return {.seconds = options_.seconds, .rounds = options_.rounds};
   }
 
-  void add(std::string name, double value, std::string unit) {
-    figures_.push_back({std::move(name), value, std::move(unit)});
+  void add(std::string name, double value, std::string_view unit) {
+    std::cout << fmt::format("{:<40} {:>14.4g} {}\n", name, value, unit) << std::flush;
+    figures_.push_back({std::move(name), value});
   }
 
   template <typename Visit>
@@ -162,7 +158,6 @@ int run(const Options& options) {
               policy);
   nlohmann::ordered_json json;
   for (const Figure& figure : bench.run()) {
-    std::cout << fmt::format("{:<40} {:>14.4g} {}\n", figure.name, figure.value, figure.unit);
     json[figure.name] = figure.value;
   }
   if (options.json.empty()) return 0;
@@ -180,6 +175,8 @@ int main(int argc, char** argv) {
   CLI::App app{"Measures each stage alone and the whole pipeline, on one thread."};
   app.add_option("--json", options.json, "Write the figures here");
   app.add_option("--events", options.events, "Recorded events to measure on, gzip or not");
+  app.add_option("--recorded", options.recorded,
+                 "Recorded sessions to measure the detectors on, too, gzip or not");
   app.add_option("--seconds", options.seconds, "Length of a round")->capture_default_str();
   app.add_option("--rounds", options.rounds, "Rounds; the best counts")->capture_default_str();
   std::string material;

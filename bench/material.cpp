@@ -16,11 +16,11 @@ namespace {
 
 constexpr auto kWords = std::to_array<std::string_view>(
     {"the",      "order",    "was",       "shipped",  "from",    "our",      "warehouse",
-     "on",       "Tuesday",  "and",       "should",   "arrive",  "within",   "three",
+     "on",       "Tuesday",  "and",       "usually",  "arrive",  "within",   "three",
      "days",     "customer", "asked",     "whether",  "a",       "later",    "delivery",
-     "is",       "possible", "please",    "check",    "account", "for",      "an",
+     "is",       "possible", "garden",    "check",    "account", "for",      "an",
      "open",     "invoice",  "before",    "meeting",  "with",    "supplier", "we",
-     "need",     "to",       "compare",   "both",     "offers",  "table",    "below",
+     "visit",    "to",       "compare",   "both",     "offers",  "table",    "below",
      "lists",    "rooms",    "that",      "are",      "free",    "in",       "April",
      "price",    "includes", "breakfast", "but",      "not",     "parking",  "train",
      "leaves",   "at",       "noon",      "summary",  "of",      "last",     "quarter",
@@ -60,10 +60,30 @@ class Writer {
     return text + "]";
   }
 
+  // Mail as an agent reads it: who writes to whom, and sentences with names, dates and amounts.
+  std::string mail(std::size_t bytes) {
+    std::string text;
+    while (text.size() < bytes) {
+      text += fmt::format(
+          "From: {0}@example.com\\nTo: desk{1}@example.org\\nSubject: {2} {3}\\nDate: "
+          "2026-0{4}-{5:02} "
+          "0{4}:{5:02}\\n\\n",
+          word(), below(100), word(), word(), 1 + below(9), 10 + below(19));
+      for (std::size_t line = 0; line < 4; ++line) {
+        text += fmt::format("The {} of {} {} is {}.{:02} EUR, number {}-{}. {}.\\n", word(), word(),
+                            word(), below(5000), below(100), word(), below(100'000), prose(120));
+      }
+      text += "\\n";
+    }
+    return text;
+  }
+
+  std::string_view word() { return kWords[below(kWords.size())]; }
+
   std::string event(std::size_t number, std::string_view type, std::string_view rest) {
     return fmt::format(
         R"({{"schema_version":1,"event_id":"ev-{0:08}","time":"2026-11-02T{1:02}:{2:02}:{3:02}.120Z","system":"bench-{4}","session_id":"session-{5:05}","seq":{6},"model":"some-model-4","release":"2026.11.1","tenant":"acme","type":"{7}",{8}}})",
-        number, number / 3600 % 24, number / 60 % 60, number % 60, number % 3, number / 12,
+        number, number / 3600 % 24, number / 60 % 60, number % 60, number / 12 % 3, number / 12,
         number % 12, type, rest);
   }
 
@@ -106,6 +126,42 @@ std::vector<std::string> ordinary_events(std::size_t count) {
         events.push_back(writer.event(i, "model_output",
                                       fmt::format(R"("text":"{}")", writer.prose(kProseBytes))));
     }
+  }
+  return events;
+}
+
+std::vector<std::string> agent_sessions(std::size_t count) {
+  constexpr std::size_t kResultBytesMin = 1000;
+  constexpr std::size_t kResultBytesSpan = 3000;
+  constexpr std::size_t kQuestionBytes = 300;
+  constexpr std::size_t kThoughtBytes = 200;
+  constexpr std::size_t kSteps = 3;  // calls of a session
+  constexpr auto kTools =
+      std::to_array<std::string_view>({"search_emails", "list_invoices", "send_email"});
+  Writer writer(3);
+  std::vector<std::string> events;
+  const auto add = [&](std::string_view type, const std::string& rest) {
+    events.push_back(writer.event(events.size(), type, rest));
+  };
+  for (std::size_t session = 0; session < count; ++session) {
+    add("system_message",
+        fmt::format(R"("text":"You help with the mail of desk{}@example.org. {}")",
+                    writer.below(100), writer.prose(kQuestionBytes)));
+    add("user_message", fmt::format(R"("text":"Which invoices of {}@example.com are open? {}")",
+                                    writer.word(), writer.prose(kQuestionBytes)));
+    for (std::size_t step = 0; step < kSteps; ++step) {
+      const std::size_t bytes = kResultBytesMin + writer.below(kResultBytesSpan);
+      add("model_output", fmt::format(R"("text":"{}")", writer.prose(kThoughtBytes)));
+      add("tool_call",
+          fmt::format(
+              R"("tool":{{"name":"{}","call_id":"c{}-{}","arguments":{{"to":"{}@example.com","query":"{}","limit":{}}}}})",
+              kTools[step], session, step, writer.word(), writer.prose(40), writer.below(50)));
+      add("tool_result",
+          fmt::format(R"("tool":{{"name":"{}","call_id":"c{}-{}","result":{}}})", kTools[step],
+                      session, step,
+                      step == 1 ? writer.records(bytes) : '"' + writer.mail(bytes) + '"'));
+    }
+    add("model_output", fmt::format(R"("text":"{}")", writer.prose(kQuestionBytes)));
   }
   return events;
 }

@@ -9,10 +9,14 @@
 namespace tocsin::bench {
 
 // Ordinary agent traffic, the same every time: sessions of questions, calls, results in prose and
-// in JSON, and answers, about a kilobyte each.  Nothing in it is a finding of a shipped rule.
+// in JSON, and answers, about a kilobyte each.  No shipped rule finds anything in it.
 std::vector<std::string> ordinary_events(std::size_t count);
 
-// The same with every twentieth replaced by one that shipped rules find something in: 5 %.
+// Agents at work, about twelve events a session, the same every time: a question, calls with
+// addresses and amounts, results of one to four kilobytes of mail and records, an answer.
+std::vector<std::string> agent_sessions(std::size_t count);
+
+// Ordinary events with every twentieth replaced by one that shipped rules find something in: 5 %.
 std::vector<std::string> mixed_events(std::vector<std::string> ordinary);
 
 // A pack of `count` rules nobody ships, written to `file`: half of them look for tokens with a

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bitset>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -115,8 +116,10 @@ constexpr std::size_t kWordBytesMax = 32;
 // "sending", "sends" -> send; "participants" -> participant.  Crude, and the same on both sides.
 std::string_view stem(std::string_view word) {
   constexpr std::size_t kStemBytesMin = 3;
+  const char last = word.empty() ? '\0' : word.back();
+  const bool may_end = last == 'g' || last == 'd' || last == 's';
   for (const std::string_view ending : {"ing", "ed", "es", "s"}) {
-    if (word.ends_with(ending) && word.size() >= ending.size() + kStemBytesMin) {
+    if (may_end && word.ends_with(ending) && word.size() >= ending.size() + kStemBytesMin) {
       word.remove_suffix(ending.size());
       break;
     }
@@ -126,42 +129,50 @@ std::string_view stem(std::string_view word) {
 }
 
 // By hash of the stem: what it stands for; sorted.
-using MeaningTable = std::array<std::pair<std::uint64_t, std::uint64_t>, kMeanings.size()>;
+struct MeaningTable {
+  using Entry = std::pair<std::uint64_t, std::uint64_t>;
+  static constexpr std::size_t kBits = 2048;
+
+  std::array<Entry, kMeanings.size()> entries;
+  std::bitset<kBits> known;  // by hash; most words are not, and need no search
+};
 
 MeaningTable make_meanings() {
   MeaningTable table;
-  std::ranges::transform(kMeanings, table.begin(), [](const Meaning& known) {
+  std::ranges::transform(kMeanings, table.entries.begin(), [](const Meaning& known) {
     return std::pair(hash64(stem(known.word)), hash64(stem(known.as)));
   });
-  std::ranges::sort(table);
+  std::ranges::sort(table.entries);
+  for (const auto& [hash, as] : table.entries) table.known.set(hash % MeaningTable::kBits);
   return table;
 }
 
 std::uint64_t meaning(std::string_view word) {
   static const MeaningTable table = make_meanings();
   const std::uint64_t hash = hash64(stem(word));
-  const auto found = std::ranges::lower_bound(table, hash, {}, &MeaningTable::value_type::first);
-  return found != table.end() && found->first == hash ? found->second : hash;
+  if (!table.known.test(hash % MeaningTable::kBits)) return hash;
+  const auto found = std::ranges::lower_bound(table.entries, hash, {}, &MeaningTable::Entry::first);
+  return found != table.entries.end() && found->first == hash ? found->second : hash;
 }
 
 // Calls `use` with each word of running text, lower-cased.
 template <typename Use>
 void for_each_word(std::string_view text, const Use& use) {
-  std::array<char, kWordBytesMax> word;
-  std::size_t size = 0;
-  const auto end_word = [&] {
-    if (size >= kWordBytesMin) use(std::string_view(word.data(), size));
-    size = 0;
+  // Other scripts' letters are part of words as they are.
+  const auto in_word = [](char c) {
+    return decoding::is_any(c, decoding::kAlpha) || !decoding::is_ascii(c);
   };
-  for (const char c : text) {
-    // Other scripts' letters are part of words as they are.
-    if (!decoding::is_any(c, decoding::kAlpha) && decoding::is_ascii(c)) {
-      end_word();
-    } else if (size < word.size()) {
-      word[size++] = decoding::is_any(c, decoding::kUpper) ? static_cast<char>(c + ('a' - 'A')) : c;
-    }
+  std::array<char, kWordBytesMax> word;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const std::size_t begin = i;
+    while (i < text.size() && in_word(text[i])) ++i;
+    const std::size_t size = std::min(i - begin, word.size());
+    if (size < kWordBytesMin) continue;
+    std::transform(text.data() + begin, text.data() + begin + size, word.data(), [](char c) {
+      return decoding::is_any(c, decoding::kUpper) ? static_cast<char>(c + ('a' - 'A')) : c;
+    });
+    use(std::string_view(word.data(), size));
   }
-  end_word();
 }
 
 class State : public DetectorState {

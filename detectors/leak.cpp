@@ -62,35 +62,49 @@ constexpr std::size_t kShiftMax = 3;
 // Words between two matches that still are one piece, with every shingle kept.
 constexpr std::size_t kGapWords = kShingleWords + kShiftMax;
 
-bool is_word_byte(char c) {
-  return is_letter(c) || is_digit(c) || static_cast<unsigned char>(c) >= 0x80;
-}
+// What a byte of a word counts as, in lower case; 0: it is of no word.  A table, since it is asked
+// for every byte of what the model writes.
+constexpr auto kWordBytes = [] {
+  std::array<unsigned char, 256> bytes{};
+  for (unsigned c = 0x80; c < bytes.size(); ++c) bytes[c] = static_cast<unsigned char>(c);
+  for (unsigned c = '0'; c <= '9'; ++c) bytes[c] = static_cast<unsigned char>(c);
+  for (unsigned c = 'a'; c <= 'z'; ++c) {
+    bytes[c] = bytes[c - 'a' + 'A'] = static_cast<unsigned char>(c);
+  }
+  return bytes;
+}();
+unsigned char word_byte(char c) { return kWordBytes[static_cast<unsigned char>(c)]; }
 
 // Calls `visit(number, hash)` with each run of kShingleWords words, whatever stands between them
 // and in whatever case; returns the number of words.
 template <typename Visit>
 std::size_t each_shingle(std::string_view text, const Visit& visit) {
   constexpr std::uint64_t kPrime = 0x9E37'79B9'7F4A'7C15ULL;
+  // Of the word that leaves: a sum in which each word's factor says its place.
+  constexpr std::uint64_t kLeaves = [] {
+    std::uint64_t factor = 1;
+    for (std::size_t i = 0; i < kShingleWords; ++i) factor *= kPrime;
+    return factor;
+  }();
   std::array<std::uint64_t, kShingleWords> last{};
+  std::uint64_t sum = 0;
   std::size_t words = 0;
   for (std::size_t i = 0; i < text.size();) {
-    if (!is_word_byte(text[i])) {
+    if (word_byte(text[i]) == 0) {
       ++i;
       continue;
     }
     std::uint64_t word = 0;
-    for (; i < text.size() && is_word_byte(text[i]); ++i) {
-      word = (word ^ static_cast<unsigned char>(to_lower(text[i]))) * kPrime;
-      word ^= word >> 29;
+    for (; i < text.size() && word_byte(text[i]) != 0; ++i) {
+      word = (word ^ word_byte(text[i])) * kPrime;
     }
-    last[words % kShingleWords] = word;
+    word ^= word >> 29;
+    std::uint64_t& place = last[words % kShingleWords];
+    sum = sum * kPrime + word - std::exchange(place, word) * kLeaves;
     ++words;
     if (words < kShingleWords) continue;
-    std::uint64_t hash = 0;
-    for (std::size_t j = 0; j < kShingleWords; ++j) {
-      hash = (hash ^ last[(words + j) % kShingleWords]) * kPrime;
-      hash ^= hash >> 32;
-    }
+    std::uint64_t hash = (sum ^ (sum >> 32)) * kPrime;
+    hash ^= hash >> 29;
     visit(words - kShingleWords, hash);
   }
   return words;
@@ -119,10 +133,9 @@ class Prompt {
     Piece piece;
     std::size_t longest = 0;
     each_shingle(text, [&](std::size_t number, std::uint64_t hash) {
-      if (hash % step_ != 0) return;
-      const auto found = std::ranges::lower_bound(shingles_, static_cast<std::uint32_t>(hash >> 32),
-                                                  {}, &Shingle::hash);
-      if (found == shingles_.end() || found->hash != static_cast<std::uint32_t>(hash >> 32)) return;
+      if (step_ != 1 && hash % step_ != 0) return;
+      const Shingle* found = find(static_cast<std::uint32_t>(hash >> 32));
+      if (found == nullptr) return;
       piece.extend(number, found->word, kGapWords * step_);
       longest = std::max(longest, number - piece.first + kShingleWords);
     });
@@ -136,6 +149,15 @@ class Prompt {
     std::uint32_t hash = 0;
     std::uint32_t word = 0;  // where it stands
   };
+
+  // The first with this hash.  Hashes are spread evenly, so where one stands can be told nearly:
+  // halving would go wrong at every other step, for each word of what the model writes.
+  [[nodiscard]] const Shingle* find(std::uint32_t hash) const {
+    std::size_t at = (std::uint64_t{hash} * shingles_.size()) >> 32U;
+    while (at > 0 && shingles_[at - 1].hash >= hash) --at;
+    while (at < shingles_.size() && shingles_[at].hash < hash) ++at;
+    return at < shingles_.size() && shingles_[at].hash == hash ? &shingles_[at] : nullptr;
+  }
 
   // Words that follow each other in the text as they do in the prompt.
   struct Piece {

@@ -188,9 +188,13 @@ class Table {
   Table() : slots_(kSlots) {
     for (const ActWords& row : kActWords) add_all(row.words, {.acts = row.acts});
     for (const SignWords& row : kSignWords) add_all(row.words, {.signs = row.signs});
+    for (const Slot& slot : slots_) {
+      if (slot.hash != 0) filter_[word_of(slot.hash)] |= bit_of(slot.hash);
+    }
   }
 
   [[nodiscard]] Meaning find(std::uint64_t hash) const {
+    if ((filter_[word_of(hash)] & bit_of(hash)) == 0) return {};
     for (std::size_t at = hash % kSlots;; at = (at + 1) % kSlots) {
       if (slots_[at].hash == hash) return slots_[at].meaning;
       if (slots_[at].hash == 0) return {};
@@ -199,6 +203,15 @@ class Table {
 
  private:
   static constexpr std::size_t kSlots = 4096;  // four times the words
+  // Most words are not known, and the slots are more than the first cache holds: a bit for each
+  // hash that is there, and few others, answers for them.
+  static constexpr std::size_t kFilterWords = 512;
+  static constexpr unsigned kFilterShift = 32;
+  static constexpr unsigned kBitShift = 26;
+  static std::size_t word_of(std::uint64_t hash) { return (hash >> kFilterShift) % kFilterWords; }
+  static std::uint64_t bit_of(std::uint64_t hash) {
+    return std::uint64_t{1} << ((hash >> kBitShift) % 64U);
+  }
 
   struct Slot {
     std::uint64_t hash = 0;
@@ -221,6 +234,7 @@ class Table {
     slots_[at].meaning.signs |= meaning.signs;
   }
 
+  std::array<std::uint64_t, kFilterWords> filter_{};
   std::vector<Slot> slots_;
 };
 

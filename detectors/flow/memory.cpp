@@ -9,7 +9,7 @@
 namespace tocsin::flow {
 namespace {
 
-constexpr std::size_t kSlotsMin = 16;
+constexpr std::size_t kSlotsMin = 8;
 
 // Open addressing at most three quarters full.
 bool is_crowded(std::size_t items, std::size_t slots) { return 4 * (items + 1) > 3 * slots; }

@@ -35,6 +35,7 @@ class Reader {
 
   // What stands between two tokens, text_[from, to), the second being `next`.
   Gap gap(std::size_t from, std::size_t to, const Token& next) const {
+    if (from + 1 == to && text_[from] == ' ') return Gap::kNone;  // as nearly everywhere
     bool line_break = false;
     for (std::size_t i = from; i < to; ++i) {
       const char byte = text_[i];

@@ -57,6 +57,40 @@ char lower_behind(char before, char byte) {
   return capital ? static_cast<char>(value | 0x20U) : lower(byte);
 }
 
+bool is_ascii_letter(char byte) {
+  const auto folded = static_cast<unsigned char>(byte | 0x20);
+  return folded >= 'a' && folded <= 'z';
+}
+
+// "users", not "us", "process", "status", "this".
+bool is_plural(std::string_view word) {
+  constexpr std::size_t kBytesMin = 4;
+  if (word.size() < kBytesMin || lower(word.back()) != 's') return false;
+  const char before = lower(word[word.size() - 2]);
+  return before != 's' && before != 'u' && before != 'i';
+}
+
+// ASCII letters from `at` on.
+struct PlainWord {
+  std::size_t end = 0;
+  std::uint64_t state = kOffset;   // of all of them
+  std::uint64_t before = kOffset;  // of all but the last
+  bool plural = false;
+
+  [[nodiscard]] std::uint64_t hash() const { return finish(plural ? before : state); }
+};
+
+PlainWord read_plain(std::string_view text, std::size_t at) {
+  PlainWord word{.end = at};
+  while (word.end < text.size() && is_ascii_letter(text[word.end])) {
+    word.before = word.state;
+    word.state = step(word.state, lower(text[word.end]));
+    ++word.end;
+  }
+  word.plural = is_plural(text.substr(at, word.end - at));
+  return word;
+}
+
 // What a run of characters consists of.
 struct Shape {
   std::size_t digits = 0;
@@ -81,6 +115,10 @@ class Cutter {
         ++at;
         continue;
       }
+      if (const std::size_t word_end = plain_word(at); word_end != at) {
+        at = word_end;
+        continue;
+      }
       const std::size_t end = run_from(at);
       emit(at, end);
       at = end;
@@ -88,6 +126,32 @@ class Cutter {
   }
 
  private:
+  // Most of a text is words of ASCII letters: they are hashed while their end is looked for.  The
+  // end of the word that was appended; `at`: something else stands there, or goes on behind it.
+  std::size_t plain_word(std::size_t at) {
+    const PlainWord word = read_plain(text_, at);
+    if (word.end == at || !ends_word(word.end)) return at;
+    out_.push_back({.hash = word.hash(),
+                    .begin = static_cast<std::uint32_t>(at),
+                    .end = static_cast<std::uint32_t>(word.end),
+                    .kind = TokenKind::kWord,
+                    .capital = text_[at] >= 'A' && text_[at] <= 'Z',
+                    .inflected = word.plural});
+    return word.end;
+  }
+
+  // Whether a run of letters is over at `at`: nothing that connects stands there.
+  [[nodiscard]] bool ends_word(std::size_t at) const {
+    if (at >= text_.size()) return true;
+    switch (class_of(text_[at])) {
+      case kOther: return true;
+      case kConnector:
+        // Before a part it may be of a name, an address or a URL; "://" is not followed by one.
+        return text_[at] != ':' && !part_at(at + 1);
+      default: return false;
+    }
+  }
+
   // A path begins with its slash, a telephone number with its plus.
   [[nodiscard]] bool begins(std::size_t at) const {
     const char byte = text_[at];
@@ -292,9 +356,7 @@ class Cutter {
       state = step(state, lower_behind(last, byte));
       last = byte;
     }
-    const bool plural = run.size() > 3 && lower(run.back()) == 's' &&
-                        lower(run[run.size() - 2]) != 's' && lower(run[run.size() - 2]) != 'u' &&
-                        lower(run[run.size() - 2]) != 'i';
+    const bool plural = is_plural(run);
     token.inflected = plural;
     token.hash = finish(plural ? before : state);
     out_.push_back(token);
@@ -369,6 +431,9 @@ class Cutter {
 }  // namespace
 
 std::uint64_t token_hash(std::string_view word) {
+  if (const PlainWord plain = read_plain(word, 0); !word.empty() && plain.end == word.size()) {
+    return plain.hash();
+  }
   std::vector<Token> tokens;
   tokenize(word, tokens);
   return tokens.empty() ? 0 : tokens.front().hash;

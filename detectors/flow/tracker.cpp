@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -53,7 +54,12 @@ bool names_destination(std::string_view path) {
 }
 
 bool is_noun_of(std::string_view word, std::string_view nouns) {
-  return (" " + std::string(nouns) + " ").find(" " + std::string(word) + " ") != std::string::npos;
+  while (!nouns.empty()) {
+    const std::size_t end = std::min(nouns.find(' '), nouns.size());
+    if (nouns.substr(0, end) == word) return true;
+    nouns.remove_prefix(std::min(end + 1, nouns.size()));
+  }
+  return false;
 }
 
 // Acts that the things a tool works on stand for.
@@ -73,8 +79,13 @@ Acts acts_of_noun(std::string_view word) {
 std::uint32_t share_of_triples(const std::vector<std::uint32_t>& words,
                                const std::vector<std::uint32_t>& within) {
   if (words.size() < 3) return 0;
+  // Most triples begin with a word that does not stand there at all.
+  constexpr std::size_t kBits = 1024;
+  std::bitset<kBits> begins;
+  for (const std::uint32_t token : within) begins.set((token >> 1U) % kBits);
   std::uint32_t found = 0;
   for (std::size_t i = 0; i + 3 <= words.size(); ++i) {
+    if (!begins.test((words[i] >> 1U) % kBits)) continue;
     for (std::size_t k = 0; k + 3 <= within.size(); ++k) {
       if ((within[k] & ~1U) == words[i] && (within[k + 1] & ~1U) == words[i + 1] &&
           (within[k + 2] & ~1U) == words[i + 2]) {
@@ -204,6 +215,15 @@ const Tracker::ToolSense& Tracker::sense_of(std::string_view tool) {
   return senses_.emplace(key, std::move(sense)).first->second;
 }
 
+bool Tracker::is_destination(std::string_view path) {
+  const std::uint64_t key = hash64(path) | 1U;
+  std::uint64_t& known = destinations_[(key >> 1U) % destinations_.size()];
+  if ((known | 1U) != key) {
+    known = names_destination(path) ? key : key & ~std::uint64_t{1};
+  }
+  return known == key;
+}
+
 void Tracker::cut_arguments(const Event& event, const EventContext& context,
                             const SessionMemory& memory) {
   call_tokens_.clear();
@@ -220,7 +240,7 @@ void Tracker::cut_arguments(const Event& event, const EventContext& context,
       argument.destination = std::ranges::find(context.tool.declared->destination, root) !=
                              context.tool.declared->destination.end();
     } else {
-      argument.destination = names_destination(leaf.path);
+      argument.destination = is_destination(leaf.path);
     }
     for (const Token& token : reading_.tokens) {
       if (call_tokens_.size() >= kCallTokensMax) break;
@@ -358,9 +378,9 @@ void Tracker::carry(const SessionMemory& memory) {
 }
 
 Link Tracker::link(const Instruction& instruction, std::size_t index, const SessionMemory& memory,
-                   Obeying& best) const {
+                   Obeying& best) {
   Link link;
-  std::vector<std::uint32_t> words;
+  std::vector<std::uint32_t>& words = words_;
   int strength = -1;
   for (const Argument& argument : arguments_) {
     words.clear();
@@ -591,6 +611,10 @@ void Tracker::on_result(const Event& event, const EventContext& context, Session
     memory.limited = true;
     memory.sources.erase(memory.sources.begin());
     ++memory.sources_forgotten;
+  }
+  // Most sessions read little: room for what is read, not for twice as much.
+  if (memory.sources.size() == memory.sources.capacity()) {
+    memory.sources.reserve(memory.sources.size() + memory.sources.size() / 4 + 1);
   }
   Source& source = memory.sources.emplace_back();
   const auto index =

@@ -6,6 +6,7 @@
 // from, whether that place asked for the act, how it asked, and what the user had asked for.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -129,7 +130,7 @@ class Tracker {
   [[nodiscard]] static Asked asked(const ToolSense& tool, const SessionMemory& memory);
   [[nodiscard]] bool tells_apart(const Argument& argument) const;
   [[nodiscard]] Link link(const Instruction& instruction, std::size_t index,
-                          const SessionMemory& memory, Obeying& best) const;
+                          const SessionMemory& memory, Obeying& best);
 
   void read_leaf(const Event& event, std::size_t leaf, std::uint16_t source_index,
                  SessionMemory& memory);
@@ -145,6 +146,8 @@ class Tracker {
   static constexpr decoding::Limits kDecoded{
       .depth_max = 3, .bytes_max = std::size_t{64} << 10, .views_max = 8};
   const ToolSense& sense_of(std::string_view tool);
+  // Whether a parameter of this name says where something goes.
+  bool is_destination(std::string_view path);
 
   Flow flow_;
   Reading reading_;
@@ -153,8 +156,11 @@ class Tracker {
   std::vector<Token> around_;  // of the values around a passage
   std::vector<CallToken> call_tokens_;
   std::vector<Argument> arguments_;
-  std::vector<char> in_passage_;  // by token of the reading
+  std::vector<char> in_passage_;      // by token of the reading
+  std::vector<std::uint32_t> words_;  // of the argument at hand, for `link`
   std::unordered_map<std::uint64_t, ToolSense> senses_;
+  // Names of parameters looked at last, by their hash, whose lowest bit is what was found.
+  std::array<std::uint64_t, 256> destinations_{};
 };
 
 }  // namespace tocsin::flow

@@ -30,7 +30,9 @@ struct Head {
 
   [[nodiscard]] std::int32_t weight(FeatureId id) const {
     const unsigned char* entry = table.data() + 2 * bucket_of(id);
-    return entry[1] == tag_of(id) ? static_cast<std::int8_t>(entry[0]) : 0;
+    // Whether a word is known cannot be foretold: no branch.
+    const std::int32_t known = -static_cast<std::int32_t>(entry[1] == tag_of(id));
+    return static_cast<std::int8_t>(entry[0]) & known;
   }
 };
 

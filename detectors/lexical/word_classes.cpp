@@ -148,20 +148,48 @@ void insert(std::array<Slot, kSlots>& slots, std::uint64_t hash, WordClass kind)
   slots[at] = {.hash = hash, .word_class = kind};
 }
 
-std::array<Slot, kSlots> make_slots() {
+// Most words have no class, and the slots are more than the first cache holds: a bit for each hash
+// that is there, and few others, answers for them.
+constexpr std::size_t kFilterBits = std::size_t{1} << 15U;
+constexpr unsigned kWordBits = 64;
+constexpr unsigned kFilterShift = 49;  // leaves 15 bits of a product
+
+struct Table {
+  std::array<std::uint64_t, kFilterBits / kWordBits> filter{};
   std::array<Slot, kSlots> slots{};
+};
+
+std::size_t filter_bit(std::uint64_t hash) {
+  return static_cast<std::size_t>((hash * kHashFactor) >> kFilterShift);
+}
+
+Table make_table() {
+  Table table;
   for (const Row& row : kRows) {
     WordReader reader(row.words);
     Word word;
-    while (reader.next_unclassed(word)) insert(slots, word.hash, row.word_class);
+    while (reader.next_unclassed(word)) insert(table.slots, word.hash, row.word_class);
   }
-  return slots;
+  for (const Slot& slot : table.slots) {
+    if (slot.hash == 0) continue;
+    const std::size_t bit = filter_bit(slot.hash);
+    table.filter[bit / kWordBits] |= std::uint64_t{1} << (bit % kWordBits);
+  }
+  return table;
+}
+
+const Table& table() {
+  static const Table made = make_table();
+  return made;
 }
 
 }  // namespace
 
 WordClass class_of(std::uint64_t hash) {
-  static const std::array<Slot, kSlots> slots = make_slots();
+  const Table& known = table();
+  const std::size_t bit = filter_bit(hash);
+  if (((known.filter[bit / kWordBits] >> (bit % kWordBits)) & 1U) == 0) return WordClass::kNone;
+  const std::array<Slot, kSlots>& slots = known.slots;
   for (std::size_t at = slot_of(hash); slots[at].hash != 0; at = (at + 1) % kSlots) {
     if (slots[at].hash == hash) return slots[at].word_class;
   }

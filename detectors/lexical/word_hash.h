@@ -1,6 +1,7 @@
 // The hash of a word: of at most 48 bytes, eight at a time, the same at compile time.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -22,6 +23,14 @@ constexpr std::uint64_t load_bytes(const char* bytes, std::size_t size) {
   for (std::size_t i = 0; i < size; ++i) {
     chunk |= std::uint64_t{static_cast<unsigned char>(bytes[i])} << (8 * i);
   }
+  return chunk;
+}
+
+// Eight bytes, as one load where the machine's order is ours.
+inline std::uint64_t load_chunk(const char* bytes) {
+  if constexpr (std::endian::native != std::endian::little) return load_bytes(bytes, kChunkBytes);
+  std::uint64_t chunk = 0;
+  std::memcpy(&chunk, bytes, kChunkBytes);
   return chunk;
 }
 

@@ -46,6 +46,17 @@ constexpr auto kByteMarks = [] {
   return marks;
 }();
 
+// What no word goes on with, whatever stands behind it.
+constexpr auto kEndsWord = [] {
+  std::array<bool, 256> ends{};
+  for (std::size_t c = 0; c < ends.size(); ++c) {
+    ends[c] = kByteKinds[c] == kBlank || kByteKinds[c] == kOther;
+  }
+  for (const char c : std::string_view("'.:@")) ends[static_cast<unsigned char>(c)] = false;
+  return ends;
+}();
+
+constexpr std::uint8_t bit(ByteKind kind) { return static_cast<std::uint8_t>(1U << kind); }
 ByteKind kind(char c) { return kByteKinds[static_cast<unsigned char>(c)]; }
 bool is_word_byte(char c) {
   const ByteKind k = kind(c);
@@ -64,23 +75,52 @@ struct AsciiLook {
   std::uint64_t hash;
   std::uint64_t stem;
   std::size_t upper;
+
+  // The next `size` bytes, the first of the chunk.
+  void add(std::uint64_t chunk, std::size_t size) {
+    const std::uint64_t used = ~std::uint64_t{0} >> (8 * (kChunkBytes - size));
+    upper += static_cast<std::size_t>(std::popcount(~chunk & kLowerBits & used));
+    hash = mix(hash, (chunk | kLowerBits) & used);
+  }
 };
+
+std::uint64_t stem_of(std::uint64_t lowered) {
+  return mix(0, lowered & ((std::uint64_t{1} << (8 * kStemBytes)) - 1));
+}
+
+void set_look(Word& word, const AsciiLook& look, std::size_t size, char first) {
+  word.hash = look.hash;
+  word.stem = look.stem;
+  if (look.upper == size && size >= kUpperLettersMin) {
+    word.shape = Shape::kUpper;
+  } else if (first <= 'Z') {
+    word.shape = Shape::kCapital;
+  }
+}
+
+// How many of the eight bytes are ASCII letters before the first that is none.
+std::size_t letters_in_front(std::uint64_t chunk) {
+  constexpr std::uint64_t kOnes = 0x0101'0101'0101'0101;
+  constexpr std::uint64_t kHighBits = 0x80 * kOnes;
+  // Without the highest bits nothing carries from one byte into the next.
+  const std::uint64_t low = (chunk | kLowerBits) & ~kHighBits;
+  const std::uint64_t from_a = low + (0x80 - 'a') * kOnes;
+  const std::uint64_t beyond_z = low + (0x7F - 'z') * kOnes;
+  const std::uint64_t letters = from_a & ~beyond_z & ~chunk & kHighBits;
+  return static_cast<std::size_t>(std::countr_zero(letters ^ kHighBits)) / 8;
+}
 
 // Letters, digits, underscores and apostrophes alone: or-ing 0x20 lowers the letters and leaves the
 // others but the underscore, whose words are identifiers.
-AsciiLook hash_ascii(std::string_view word) {
+// `readable`: bytes that may be read from where the word begins.
+AsciiLook hash_ascii(std::string_view word, std::size_t readable) {
   AsciiLook look{.hash = word.size(), .stem = 0, .upper = 0};
   for (std::size_t i = 0; i < word.size(); i += kChunkBytes) {
     const std::size_t size = std::min(kChunkBytes, word.size() - i);
-    const std::uint64_t chunk = load_bytes(word.data() + i, size);
-    const std::uint64_t used =
-        size == kChunkBytes ? ~std::uint64_t{0} : (std::uint64_t{1} << (8 * size)) - 1;
-    look.upper += static_cast<std::size_t>(std::popcount(~chunk & kLowerBits & used));
-    const std::uint64_t lowered = (chunk | kLowerBits) & used;
-    look.hash = mix(look.hash, lowered);
-    if (i == 0 && word.size() > kStemBytes) {
-      look.stem = mix(0, lowered & ((std::uint64_t{1} << (8 * kStemBytes)) - 1));
-    }
+    const std::uint64_t chunk = readable - i >= kChunkBytes ? load_chunk(word.data() + i)
+                                                            : load_bytes(word.data() + i, size);
+    look.add(chunk, size);
+    if (i == 0 && word.size() > kStemBytes) look.stem = stem_of(chunk | kLowerBits);
   }
   return look;
 }
@@ -188,6 +228,10 @@ bool WordReader::next_unclassed(Word& word) {
   if (at_ >= text_.size()) return false;
   word = Word{};
   word.begin = static_cast<std::uint32_t>(at_);
+  if (read_short(word)) {
+    finish(word);
+    return true;
+  }
   const std::size_t end = ascii_end();
   if (end == at_ || (end < text_.size() && kind(text_[end]) == kHigh)) {
     read_folded(word);
@@ -195,9 +239,29 @@ bool WordReader::next_unclassed(Word& word) {
     read_ascii(word, end);
   }
   if (word.end == 0) word.end = static_cast<std::uint32_t>(at_);
+  finish(word);
+  return true;
+}
+
+void WordReader::finish(Word& word) {
   word.marks = marks_;
   word.opens = opens(word);
   marks_ = 0;
+}
+
+// A word of at most eight ASCII letters, as most are, without loops whose ends cannot be foretold.
+// False: something else stands there.
+bool WordReader::read_short(Word& word) {
+  if (text_.size() - at_ <= kChunkBytes) return false;
+  const std::uint64_t chunk = load_chunk(text_.data() + at_);
+  const std::size_t size = letters_in_front(chunk);
+  if (size == 0 || !kEndsWord[static_cast<unsigned char>(text_[at_ + size])]) return false;
+  AsciiLook look{.hash = size, .stem = 0, .upper = 0};
+  look.add(chunk, size);
+  if (size > kStemBytes) look.stem = stem_of(chunk | kLowerBits);
+  set_look(word, look, size, text_[at_]);
+  at_ += size;
+  word.end = static_cast<std::uint32_t>(at_);
   return true;
 }
 
@@ -248,10 +312,13 @@ bool WordReader::read_wide_mark() {
   return true;
 }
 
-std::size_t WordReader::ascii_end() const {
+std::size_t WordReader::ascii_end() {
   std::size_t end = at_;
+  kinds_ = 0;
   while (end < text_.size()) {
-    if (is_word_byte(text_[end])) {
+    const ByteKind k = kind(text_[end]);
+    if (k == kLetter || k == kDigit || k == kUnderscore) {
+      kinds_ |= bit(k);
       ++end;
       continue;
     }
@@ -267,7 +334,7 @@ std::size_t WordReader::ascii_end() const {
 void WordReader::read_ascii(Word& word, std::size_t end) {
   const std::string_view rest = text_.substr(end);
   std::string_view all = text_.substr(at_, end - at_);
-  const bool digits = std::ranges::all_of(all, [](char c) { return kind(c) == kDigit; });
+  const bool digits = kinds_ == bit(kDigit);
   const auto is_joined = [&](std::size_t i) { return i < rest.size() && is_word_byte(rest[i]); };
   if (digits) {
     at_ = end;
@@ -292,22 +359,14 @@ void WordReader::read_ascii(Word& word, std::size_t end) {
     return;
   }
   at_ = end;
-  const bool plain =
-      std::ranges::none_of(all, [](char c) { return kind(c) == kDigit || kind(c) == kUnderscore; });
-  if (!plain) {
+  if ((kinds_ & (bit(kDigit) | bit(kUnderscore))) != 0) {
     word.shape = Shape::kIdentifier;
     word.hash = hash_of(word.shape);
     return;
   }
   all = all.substr(0, kWordBytesMax);
-  const AsciiLook look = hash_ascii(all);
-  word.hash = look.hash;
-  word.stem = look.stem;
-  if (look.upper == all.size() && all.size() >= kUpperLettersMin) {
-    word.shape = Shape::kUpper;
-  } else if (all.front() <= 'Z') {
-    word.shape = Shape::kCapital;
-  }
+  const AsciiLook look = hash_ascii(all, text_.size() - word.begin);
+  set_look(word, look, all.size(), all.front());
 }
 
 void WordReader::read_folded(Word& word) {

@@ -95,8 +95,10 @@ class WordReader {
   void read_marks();
   void read_ascii_mark();
   bool read_wide_mark();
-  [[nodiscard]] std::size_t ascii_end() const;
+  std::size_t ascii_end();
+  bool read_short(Word& word);
   void read_ascii(Word& word, std::size_t end);
+  void finish(Word& word);
   void read_folded(Word& word);
   void read_pair(Word& word);
   [[nodiscard]] bool opens(const Word& word) const;
@@ -104,6 +106,7 @@ class WordReader {
   std::string_view text_;
   std::size_t at_ = 0;
   std::uint16_t marks_ = kStart;
+  std::uint8_t kinds_ = 0;  // of the bytes that ascii_end() went over, as bits
 };
 
 WordClass class_of(std::uint64_t hash);

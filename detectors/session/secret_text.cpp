@@ -30,10 +30,11 @@ constexpr auto kInToken = [] {
 bool in_token(char c) { return kInToken[static_cast<unsigned char>(c)]; }
 
 std::string_view trimmed(std::string_view token) {
-  while (!token.empty() && std::string_view("=./-!").contains(token.back())) {
-    token.remove_suffix(1);
-  }
-  while (!token.empty() && std::string_view("=/").contains(token.front())) token.remove_prefix(1);
+  const auto is_end = [](char c) {
+    return c == '=' || c == '.' || c == '/' || c == '-' || c == '!';
+  };
+  while (!token.empty() && is_end(token.back())) token.remove_suffix(1);
+  while (!token.empty() && (token.front() == '=' || token.front() == '/')) token.remove_prefix(1);
   return token;
 }
 
@@ -46,11 +47,19 @@ bool has_digit_and_letter(std::string_view token) {
 
 // How the keys of well-known services begin.
 bool has_known_prefix(std::string_view token) {
-  constexpr std::array<std::string_view, 24> kPrefixes = {
+  static constexpr std::array<std::string_view, 24> kPrefixes = {
       "AKIA",  "ASIA",  "ghp_",  "gho_", "ghs_",     "ghu_",     "github_pat_", "glpat-",
       "xoxb-", "xoxp-", "xapp-", "sk-",  "sk_live_", "rk_live_", "AIza",        "ya29.",
       "npm_",  "pypi-", "SG.",   "hf_",  "dop_v1_",  "shpat_",   "hvs.",        "eyJhbGci"};
-  return std::ranges::any_of(kPrefixes, [&](std::string_view p) { return token.starts_with(p); });
+  static constexpr auto kFirst = [] {
+    std::array<bool, 256> first{};
+    for (const std::string_view prefix : kPrefixes) {
+      first[static_cast<unsigned char>(prefix.front())] = true;
+    }
+    return first;
+  }();
+  return !token.empty() && kFirst[static_cast<unsigned char>(token.front())] &&
+         std::ranges::any_of(kPrefixes, [&](std::string_view p) { return token.starts_with(p); });
 }
 
 bool labelled(std::string_view label, std::string_view* which) {
@@ -95,8 +104,9 @@ std::optional<std::string_view> TokenFinder::next() {
     const std::size_t begin = position_;
     while (position_ < text_.size() && in_token(text_[position_])) ++position_;
     std::string_view token = text_.substr(begin, position_ - begin);
-    // "NAME=value" is a label and a value.
     begin_ = begin;
+    if (token.size() < kTokenBytesMin) continue;
+    // "NAME=value" is a label and a value.
     const std::size_t equals = token.find('=');
     if (equals != std::string_view::npos && equals + kTokenBytesMin < token.size()) {
       token.remove_prefix(equals + 1);
