@@ -110,7 +110,7 @@ class SystemState {
 
   // Memory held, itself included.  Bounded by the detector, whatever the traffic is.
   [[nodiscard]] virtual std::size_t bytes() const = 0;
-  // What the gauges stand at; of several partitions the largest value is exported.
+  // What the gauges stand at.
   virtual void gauges(const GaugeSink& /*sink*/) const {}
 };
 
@@ -153,7 +153,9 @@ struct DetectorRule {
 // A metric of a detector's own, by system and one label whose values come from the traffic.  A
 // system's first `labels_max` values have series of their own, all others share the value "other".
 struct DetectorMetric {
-  enum class Kind : std::uint8_t { kCounter, kGauge };
+  // kGauge: of several partitions the largest value is exported; kLevel: a gauge whose values of
+  // several partitions add up.
+  enum class Kind : std::uint8_t { kCounter, kGauge, kLevel };
   Kind kind;
   std::string_view name;
   std::string_view help;

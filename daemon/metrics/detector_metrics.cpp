@@ -28,7 +28,9 @@ DetectorMetrics::Series& DetectorMetrics::series(const DetectorMetric& metric,
   if (metric.kind == DetectorMetric::Kind::kCounter) {
     made.counter = registry_.counter(metric.name, metric.help, names);
   } else {
-    made.gauge = registry_.gauge(metric.name, metric.help, names, metrics::Merge::kMax);
+    const bool level = metric.kind == DetectorMetric::Kind::kLevel;
+    made.gauge = registry_.gauge(metric.name, metric.help, names,
+                                 level ? metrics::Merge::kSum : metrics::Merge::kMax);
   }
   return made;
 }
@@ -45,7 +47,9 @@ void DetectorMetrics::begin_gauges() {
 void DetectorMetrics::set_gauge(const DetectorMetric& metric, std::string_view system,
                                 std::string_view label, double value) {
   Series& at = series(metric, system, label);
-  at.value = at.told ? std::max(at.value, value) : value;
+  const bool level = metric.kind == DetectorMetric::Kind::kLevel;
+  const double before = at.told ? at.value : level ? 0 : value;
+  at.value = level ? before + value : std::max(before, value);
   at.told = at.exported = true;
 }
 

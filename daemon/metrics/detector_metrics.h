@@ -24,7 +24,8 @@ class DetectorMetrics {
   void count(const DetectorMetric& metric, std::string_view system, std::string_view label);
 
   // Gauges are told anew each time: `begin`, `set` for each that stands, `end`.  Of several values
-  // of one series the largest counts; a series that is not told is no longer exported.
+  // of one series the largest counts, of a level their sum; a series that is not told is no longer
+  // exported.
   void begin_gauges();
   void set_gauge(const DetectorMetric& metric, std::string_view system, std::string_view label,
                  double value);

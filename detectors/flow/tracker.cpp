@@ -372,7 +372,9 @@ void Tracker::carry(const SessionMemory& memory) {
            .value = argument.leaf->text.substr(token.token.begin,
                                                token.token.end - token.token.begin),
            .source = source,
-           .destination = argument.destination});
+           .destination = argument.destination,
+           .kind = token.token.kind,
+           .where = seen->where});
     }
   }
 }

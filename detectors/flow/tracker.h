@@ -64,6 +64,8 @@ struct Carried {
   std::string_view value;  // the identifier
   const Source* source = nullptr;
   bool destination = false;  // says where something goes
+  TokenKind kind = TokenKind::kCode;
+  std::uint16_t where = 0;  // Sighting::where
 };
 
 // What one event is in its session.  Views and pointers live until the next event of the worker.

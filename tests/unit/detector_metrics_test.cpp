@@ -20,6 +20,12 @@ constexpr DetectorMetric kGauge{.kind = DetectorMetric::Kind::kGauge,
                                 .label = "word",
                                 .labels_max = 2};
 
+constexpr DetectorMetric kLevel{.kind = DetectorMetric::Kind::kLevel,
+                                .name = "t_level",
+                                .help = "h",
+                                .label = "word",
+                                .labels_max = 2};
+
 // The samples as Prometheus reads them, in order.
 std::vector<std::string> samples(metrics::Registry& registry) {
   std::vector<std::string> out;
@@ -54,6 +60,20 @@ TEST_CASE("a label is shown, not believed: control characters and length") {
   const Strings all = samples(f.registry);
   REQUIRE(all.size() == 1);
   CHECK(all[0].size() < 150);
+}
+
+TEST_CASE("of a level the values add up, over partitions and over workers") {
+  Fixture f;
+  DetectorMetrics other_worker{f.registry, f.registry.make_shard()};
+  for (int scrape = 0; scrape < 2; ++scrape) {
+    for (DetectorMetrics* metrics : {&f.metrics, &other_worker}) {
+      metrics->begin_gauges();
+      metrics->set_gauge(kLevel, "bot", "v1", 3);
+      metrics->set_gauge(kLevel, "bot", "v1", 4);
+      metrics->end_gauges();
+    }
+    CHECK(samples(f.registry) == Strings{R"(t_level{system="bot",word="v1"} 14)"});
+  }
 }
 
 TEST_CASE("of a gauge the largest value counts, and what is not told any more is gone") {

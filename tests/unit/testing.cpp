@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <sstream>
 
+#include "daemon/text.h"
 #include "tests/unit/catch.h"
 #include "tests/unit/temp_dir.h"
 
@@ -22,6 +23,11 @@ DetectorUnderTest::DetectorUnderTest(std::string_view id, std::string options) {
   reader.finish();
   REQUIRE_FALSE(diagnostics.has_errors());
   system_state_ = detector_->new_system_state();
+  // One that nothing happened in, for who asks before the first event.
+  state_ =
+      sessions_
+          .emplace("", Followed{.state = detector_->new_state(), .memory = flow::SessionMemory(0)})
+          .first->second.state.get();
 }
 
 std::vector<Report> DetectorUnderTest::feed(const std::string& json, const EventContext& context,
@@ -29,18 +35,44 @@ std::vector<Report> DetectorUnderTest::feed(const std::string& json, const Event
   CAPTURE(json);
   const auto event = decoder_.decode(json, {.topic = "test", .partition = 0, .offset = ++offset_});
   REQUIRE(event.has_value());
-  Recorder recorder;
-  EventContext with_seq = context;
-  if (with_seq.seq == 0) with_seq.seq = static_cast<std::uint64_t>(offset_);
-  with_seq.system_state = system_state_.get();
-  auto session = sessions_.find((*event)->session_id);
-  if (session == sessions_.end() && !(*event)->session_id.empty()) {
-    session = sessions_.emplace(std::string((*event)->session_id), detector_->new_state()).first;
+  return feed_event(**event, context, findings);
+}
+
+std::vector<Report> DetectorUnderTest::play(const std::string& json, const SystemProfile* profile) {
+  CAPTURE(json);
+  const auto event = decoder_.decode(json, {.topic = "test", .partition = 0, .offset = ++offset_});
+  REQUIRE(event.has_value());
+  EventContext context;
+  context.profile = profile;
+  const std::string_view tool = (*event)->tool.name;
+  if (!tool.empty()) context.tool.effect = infer_effect(tool);
+  if (profile != nullptr) context.tool.declared = profile->tool(tool);
+  if (context.tool.declared != nullptr) {
+    context.tool.effect = context.tool.declared->effect;
+    context.tool.inferred = false;
   }
-  REQUIRE(session != sessions_.end());
-  state_ = session->second.get();
-  detector_->on_event(**event, with_seq, *state_, recorder);
-  detector_->on_findings(**event, with_seq, findings, *state_, recorder);
+  return feed_event(**event, context, {});
+}
+
+std::vector<Report> DetectorUnderTest::feed_event(const Event& event, const EventContext& context,
+                                                  std::span<const FoundRule> findings) {
+  Recorder recorder;
+  EventContext own = context;
+  if (own.seq == 0) own.seq = event.seq.value_or(static_cast<std::uint64_t>(offset_));
+  own.system_state = system_state_.get();
+  REQUIRE_FALSE(event.session_id.empty());
+  auto session = sessions_.find(event.session_id);
+  if (session == sessions_.end()) {
+    session = sessions_
+                  .emplace(std::string(event.session_id),
+                           Followed{.state = detector_->new_state(),
+                                    .memory = flow::SessionMemory(hash64(event.session_id))})
+                  .first;
+  }
+  if (own.flow == nullptr) own.flow = &tracker_.follow(event, own, session->second.memory);
+  state_ = session->second.state.get();
+  detector_->on_event(event, own, *state_, recorder);
+  detector_->on_findings(event, own, findings, *state_, recorder);
   counts_.insert(counts_.end(), recorder.counts.begin(), recorder.counts.end());
   return recorder.reports;
 }

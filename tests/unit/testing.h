@@ -16,6 +16,7 @@
 #include "daemon/pipeline.h"
 #include "daemon/policy.h"
 #include "detectors/detector.h"
+#include "detectors/flow/tracker.h"
 
 namespace tocsin::testing {
 
@@ -79,7 +80,8 @@ class Recorder final : public Reporter {
   std::vector<std::pair<std::size_t, std::string>> counts;
 };
 
-// One detector with the sessions, by their ids, of one system.
+// One detector with the sessions, by their ids, of one system.  Each session is followed
+// (detectors/flow/tracker.h), unless the context given brings a flow.
 class DetectorUnderTest {
  public:
   explicit DetectorUnderTest(std::string_view id, std::string options = "");
@@ -87,6 +89,11 @@ class DetectorUnderTest {
   // Feeds one event, and what others found in it; returns what the detector reported.
   std::vector<Report> feed(const std::string& json, const EventContext& context = {},
                            std::span<const FoundRule> findings = {});
+  // The same, with what the profile says of the event's tool, else what its name says, as the
+  // pipeline does it.  Null: a system without a profile.
+  std::vector<Report> play(const std::string& json, const SystemProfile* profile = nullptr);
+  // The session is over.
+  void forget(std::string_view session) { sessions_.erase(std::string(session)); }
   // Of the session fed last.
   [[nodiscard]] std::size_t state_bytes() const { return state_->bytes(); }
   // Null: the detector keeps none.
@@ -100,9 +107,18 @@ class DetectorUnderTest {
   [[nodiscard]] const DetectorSpec& spec() const { return *spec_; }
 
  private:
+  struct Followed {
+    std::unique_ptr<DetectorState> state;
+    flow::SessionMemory memory;
+  };
+
+  std::vector<Report> feed_event(const Event& event, const EventContext& context,
+                                 std::span<const FoundRule> findings);
+
   const DetectorSpec* spec_ = nullptr;
   std::unique_ptr<const Detector> detector_;
-  std::map<std::string, std::unique_ptr<DetectorState>, std::less<>> sessions_;
+  std::map<std::string, Followed, std::less<>> sessions_;
+  flow::Tracker tracker_;
   DetectorState* state_ = nullptr;  // of the session fed last
   std::unique_ptr<SystemState> system_state_;
   std::vector<std::pair<std::size_t, std::string>> counts_;
