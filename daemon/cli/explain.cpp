@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "daemon/text.h"
+#include "detectors/flow/describe.h"
 #include "detectors/flow/tracker.h"
 
 namespace tocsin::cli {
@@ -28,68 +29,6 @@ constexpr std::string_view kCyan = "36";
 
 std::string_view colour_of(Severity severity) {
   return severity >= Severity::kHigh ? kRed : severity == Severity::kMedium ? kYellow : kDim;
-}
-
-std::string frames_text(flow::Frames frames) {
-  static constexpr std::pair<flow::Frames, std::string_view> kNames[] = {
-      {flow::kToAssistant, "speaks to an assistant"},
-      {flow::kAboutTask, "speaks of its task"},
-      {flow::kOverrides, "overrides what was said"},
-      {flow::kOrdersWork, "puts itself before the work"},
-      {flow::kOfTheUser, "speaks of the user"},
-      {flow::kCovertly, "asks for silence"},
-      {flow::kRoleMark, "carries a role mark"},
-      {flow::kModalFrame, "must"},
-      {flow::kUrgentFrame, "urges"},
-      {flow::kAuthorityFrame, "claims authority"},
-      {flow::kShouted, "shouts"},
-  };
-  std::string text;
-  for (const auto& [frame, name] : kNames) {
-    if ((frames & frame) == 0) continue;
-    if (!text.empty()) text += ", ";
-    text += name;
-  }
-  return text;
-}
-
-std::string acts_text(flow::Acts acts) {
-  static constexpr std::string_view kNames[] = {"send", "pay",   "create", "change", "delete",
-                                                "run",  "fetch", "grant",  "book",
-                                                "install"};
-  std::string text;
-  for (std::size_t i = 0; i < std::size(kNames); ++i) {
-    if ((acts & (1U << i)) == 0) continue;
-    if (!text.empty()) text += "/";
-    text += kNames[i];
-  }
-  return text.empty() ? "nothing known" : text;
-}
-
-std::string link_text(const flow::Link& link) {
-  std::vector<std::string> parts;
-  if (link.identifier) parts.emplace_back("names what only it names");
-  if (link.replaces) parts.emplace_back("in the place of what the user named");
-  if (link.shared) parts.emplace_back("a value that stands elsewhere, too");
-  if (link.derived) parts.emplace_back("a value that it led to");
-  if (link.whole_value) parts.emplace_back("word for word");
-  if (link.short_value) parts.emplace_back("a short value");
-  if (link.prose_percent > 0) parts.push_back(fmt::format("{} % of the words", link.prose_percent));
-  return fmt::format("{}", fmt::join(parts, ", "));
-}
-
-std::string_view asked_text(flow::Asked asked) {
-  switch (asked) {
-    case flow::Asked::kThis:
-      return "the user asked for such acts";
-    case flow::Asked::kMaybe:
-      return "the user may have asked for it";
-    case flow::Asked::kOther:
-      return "the user asked for other acts";
-    case flow::Asked::kNothing:
-      return "the user only asked to be told something";
-  }
-  return {};
 }
 
 }  // namespace
@@ -148,12 +87,12 @@ void Explainer::note(std::string_view what, std::string_view text) {
 
 void Explainer::explain_user(const EventContext& context) {
   const flow::UserWishes& wishes = context.flow->memory->wishes;
-  std::string text = "acts " + acts_text(wishes.acts);
+  std::string text = "acts " + flow::acts_text(wishes.acts);
   if (wishes.unnamed) text += ", something else";
   if (wishes.only_informs()) text = "only to be told something";
   if (wishes.delegated != 0) {
     text += wishes.delegated == flow::kAllActs ? std::string(", what a text says")
-                                               : ", as a text says: " + acts_text(wishes.delegated);
+                                               : ", as a text says: " + flow::acts_text(wishes.delegated);
   }
   if (wishes.material) text += ", from a text";
   note("wants so far", text);
@@ -171,18 +110,18 @@ void Explainer::explain_call(const EventContext& context) {
       obeying.origin == nullptr ? "?" : fmt::format("{}", obeying.origin->seq);
   note("obeys", fmt::format("{} ({:.1f} points): {} = {}: {}", where, obeying.points,
                             printable(obeying.path), printable(obeying.value, kValueBytes),
-                            link_text(obeying.link)));
-  std::string why(asked_text(obeying.asked));
+                            flow::link_text(obeying.link)));
+  std::string why(flow::asked_text(obeying.asked));
   if (obeying.delegation == flow::Delegation::kActs) why += "; and handed over what it says";
   if (obeying.delegation == flow::Delegation::kMaterial) why += "; and named it as material";
-  if (obeying.frames != 0) why += "; the text " + frames_text(obeying.frames);
+  if (obeying.frames != 0) why += "; the text " + flow::frames_text(obeying.frames);
   note("why", why);
 }
 
 void Explainer::explain_result(const EventContext& context) {
   if (context.flow->asking.empty()) return;
   note("asks", printable(context.flow->asking, kTextBytes));
-  if (context.flow->asking_frames != 0) note("how", frames_text(context.flow->asking_frames));
+  if (context.flow->asking_frames != 0) note("how", flow::frames_text(context.flow->asking_frames));
 }
 
 void Explainer::on_finding(const Finding& finding) {
