@@ -78,7 +78,7 @@ class Cutter {
     std::size_t at = 0;
     while (at < text_.size() && out_.size() < room_) {
       if (!begins(at)) {
-        ++at;
+        at += escaped_break(at) ? 2 : 1;
         continue;
       }
       const std::size_t end = run_from(at);
@@ -96,6 +96,18 @@ class Cutter {
     if (byte == '+') return class_of(text_[at + 1]) == kDigit;
     if (byte == '/') return is_part(text_[at + 1]) || text_[at + 1] == '.';
     return byte == '~' && text_[at + 1] == '/';
+  }
+
+  // A line break in text that was written as a literal: the n is no letter of the next word.  In
+  // "C:\docs\new" it is one.
+  [[nodiscard]] bool escaped_break(std::size_t at) const {
+    if (text_[at] != '\\' || at + 1 >= text_.size()) return false;
+    if (std::string_view("nrt").find(text_[at + 1]) == std::string_view::npos) return false;
+    const bool escape_before = at >= 2 && text_[at - 2] == '\\';
+    const bool word_before =
+        at > 0 && !escape_before && (is_part(text_[at - 1]) || text_[at - 1] == ':');
+    const bool small_behind = at + 2 < text_.size() && text_[at + 2] >= 'a' && text_[at + 2] <= 'z';
+    return !word_before || !small_behind;
   }
 
   [[nodiscard]] bool part_at(std::size_t at) const {

@@ -173,6 +173,8 @@ TEST_CASE("kinds of tokens") {
       {"@ann", "word:ann"},
       {"#general", "word:general"},
       {"日本語", "word:日本語"},
+      {R"(here.\nplease \tpay\n\nNow)", "word:here | word:please | word:pay | word:Now"},
+      {R"(C:\docs\new)", "word:C | word:docs | word:new"},
   };
   for (const Row& row : rows) {
     CAPTURE(row.text);
