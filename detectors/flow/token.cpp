@@ -76,7 +76,7 @@ class Cutter {
 
   void run() {
     std::size_t at = 0;
-    while (at < text_.size() && out_.size() < room_) {
+    while (at < text_.size() && out_.size() + kLongNumbersMax < room_) {
       if (!begins(at)) {
         at += escaped_break(at) ? 2 : 1;
         continue;

@@ -132,12 +132,15 @@ class Tracker {
             std::uint16_t source_index, SessionMemory& memory);
   [[nodiscard]] bool is_named(const Passage& passage, const Event& event, std::size_t leaf,
                               const SessionMemory& memory);
+  [[nodiscard]] bool is_named_around(const Event& event, std::size_t leaf,
+                                     const SessionMemory& memory);
   [[nodiscard]] Acts acts_of_arguments() const;
   const ToolSense& sense_of(std::string_view tool);
 
   Flow flow_;
   Reading reading_;
   std::vector<Token> around_;  // of the values around a passage
+  std::optional<bool> named_around_;  // is_named_around of the leaf at hand, once it was asked
   std::vector<CallToken> call_tokens_;
   std::vector<Argument> arguments_;
   std::vector<char> in_passage_;  // by token of the reading
