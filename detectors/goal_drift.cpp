@@ -11,6 +11,7 @@
 #include "daemon/text.h"
 #include "detectors/decoding/chars.h"
 #include "detectors/detector.h"
+#include "detectors/flow/tracker.h"
 #include "detectors/session/acts.h"
 #include "detectors/session/trace.h"
 #include "detectors/session/words.h"
@@ -219,18 +220,16 @@ class GoalDrift : public Detector {
     const Origin origin = state.request.origin({});
     const std::array<EvidenceView, 1> evidence = {
         {{.field = "tool.arguments", .text = found.leaf->text, .origin = &origin}}};
-    const bool sure = found.destination && context.tool.declared != nullptr && !delegates(state);
+    const bool sure =
+        found.destination && context.tool.declared != nullptr && of_another_kind(context);
     reporter.report(sure ? kUnaskedSure : kUnasked, evidence);
   }
 
-  // Whoever leaves it to a document what is to be done asks for acts without naming them.
-  static bool delegates(const State& state) {
-    constexpr std::array<std::string_view, 20> kSigns = {
-        "follow",  "task",     "instruction", "todo",   "action",     "step",     "handle",
-        "accord",  "request",  "described",   "says",   "asks",       "complete", "perform",
-        "mention", "whatever", "necessary",   "needed", "everything", "items"};
-    return std::ranges::any_of(
-        kSigns, [&](std::string_view word) { return state.words.has(meaning(word)); });
+  // The user asked for acts of another kind, or for none: not for one that cannot be told, nor left
+  // it to a document what is to be done.
+  static bool of_another_kind(const EventContext& context) {
+    return context.flow != nullptr && context.flow->asked >= flow::Asked::kOther &&
+           context.flow->memory->wishes.delegated == 0;
   }
 
   // Some word of the tool's name was said; for a shell, some word of the command.

@@ -55,7 +55,8 @@ std::string frames_text(flow::Frames frames) {
 
 std::string acts_text(flow::Acts acts) {
   static constexpr std::string_view kNames[] = {"send", "pay",   "create", "change", "delete",
-                                                "run",  "fetch", "grant",  "book"};
+                                                "run",  "fetch", "grant",  "book",
+                                                "install"};
   std::string text;
   for (std::size_t i = 0; i < std::size(kNames); ++i) {
     if ((acts & (1U << i)) == 0) continue;
@@ -68,6 +69,7 @@ std::string acts_text(flow::Acts acts) {
 std::string link_text(const flow::Link& link) {
   std::vector<std::string> parts;
   if (link.identifier) parts.emplace_back("names what only it names");
+  if (link.replaces) parts.emplace_back("in the place of what the user named");
   if (link.shared) parts.emplace_back("a value that stands elsewhere, too");
   if (link.derived) parts.emplace_back("a value that it led to");
   if (link.whole_value) parts.emplace_back("word for word");

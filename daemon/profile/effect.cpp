@@ -137,13 +137,20 @@ bool is_noun_as_well(std::string_view word) {
   return std::ranges::find(kWords, word) != std::end(kWords);
 }
 
+// What is kept of something: "order_history", "transfer_status".
+bool is_record(std::string_view word) {
+  constexpr std::string_view kWords[] = {"detail", "details", "history", "info", "log",
+                                         "logs",   "price",   "prices",  "status"};
+  return std::ranges::find(kWords, word) != std::end(kWords);
+}
+
 std::optional<Effect> look_up_name(const std::vector<std::string>& words) {
   if (words.empty()) return std::nullopt;
   // "order_status_check", "store_count": the noun that begins it is no verb.
   if (words.size() > 1 && is_noun_as_well(words.front())) {
     const std::vector<std::string> last(1, words.back());
     const auto effect = look_up(last, std::begin(kVerbs), std::end(kVerbs));
-    if (effect == Effect::kRead) return effect;
+    if (effect == Effect::kRead || is_record(words.back())) return Effect::kRead;
   }
   // A verb opens a name ("send_money") or follows what it belongs to ("gmail_send").
   const auto effect = look_up(words, std::begin(kVerbs), std::end(kVerbs));

@@ -21,7 +21,7 @@ constexpr ActWords kActWords[] = {
     {kSend,
      "send email mail message post forward reply respond answer notify inform contact tell text dm submit "
      "write publish tweet announce broadcast report transmit deliver relay ping call phone share "
-     "upload exfiltrate leak copy cc bcc sende schicke schreibe antworte leite teile melde veröffentliche senden "
+     "upload pass return request exfiltrate leak copy cc bcc sende schicke schreibe antworte leite teile melde veröffentliche senden "
      "schicken schreiben antworten leiten weiterleiten weiterleite beantworte beantworten "
      "envoie envoyez transmets transmettez écris écrivez réponds répondez partage partagez publie publiez "
      "envía envíe envie manda mande escribe escriba responde responda comparte comparta reenvía reenvíe "
@@ -32,7 +32,7 @@ constexpr ActWords kActWords[] = {
      "achetez paga pague transfiere transfiera compra compre abona abone reembolsa bonifica trasferisci "
      "acquista transfira betaal koop"},
     {kCreate,
-     "create add make write append insert schedule draft save register generate open put post record "
+     "remember create add make write append insert schedule draft save register generate put post record "
      "upload store compose log enter plan erstelle lege füge trage speichere crée créez ajoute ajoutez "
      "enregistre enregistrez planifie crea cree añade añada agrega agregue guarda guarde programa "
      "crie adicione maak voeg"},
@@ -52,6 +52,7 @@ constexpr ActWords kActWords[] = {
      "run execute install deploy launch start restart invoke compile eval trigger curl wget npm pip "
      "apt brew cargo gem sudo bash sh source build apply merge push führe starte installiere exécute exécutez lance "
      "lancez installe installez ejecuta ejecute instala instale esegui execute"},
+    {kInstall, "install installiere installez instala instale pip npm apt brew cargo gem curl wget"},
     {kFetch,
      "open visit browse download get fetch read retrieve check search find look list access go click "
      "navigate view load query load scan follow see öffne besuche lies rufe lade ouvre ouvrez visite "
@@ -141,7 +142,7 @@ constexpr SignWords kSignWords[] = {
     {kInforms,
      "summarise summarize list show tell find check compare explain count look read see describe "
      "catch get fetch search calculate compute determine identify display view browse translate "
-     "siehe schau voir voyez voici mira ver véase analyse analyze extract recommend suggest think guess estimate zeige zeig nenne "
+     "siehe schau voir voyez voici mira ver véase analyse analyze extract recommend suggest use think guess estimate zeige zeig nenne "
      "sag sage such suche finde fasse vergleiche lies montre montrez dis dites trouve trouvez cherche "
      "résume lis muestra muestre dime diga busca busque resume lee mostra dimmi trova cerca leggi"},
     {kAsksQuestion,
@@ -155,6 +156,7 @@ constexpr SignWords kSignWords[] = {
      "asked phoned called left took saw found bought needs wants uses looks says writes asks shows "
      "hat ist war schrieb fails complains flickers cost lost kept held meant met read ran set sold "
      "stood thought understood won a est était ha es era tiene"},
+    {kParticle, "in over out up off on"},
     {kCan, "can could would will may might possible able"},
     {kWish, "want need would like wish prefer möchte brauche will veux voudrais besoin quiero necesito vorrei"},
     {kGreeting,

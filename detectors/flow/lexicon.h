@@ -17,7 +17,8 @@ inline constexpr Acts kRun = 1U << 5U;      // a program runs
 inline constexpr Acts kFetch = 1U << 6U;    // something is opened or looked up
 inline constexpr Acts kGrant = 1U << 7U;    // somebody is let in
 inline constexpr Acts kBook = 1U << 8U;     // something is ordered or reserved
-inline constexpr Acts kAllActs = (1U << 9U) - 1;
+inline constexpr Acts kInstall = 1U << 9U;  // a program comes from elsewhere
+inline constexpr Acts kAllActs = (1U << 10U) - 1;
 
 // What else a word can be a sign of.
 using Signs = std::uint64_t;
@@ -56,6 +57,7 @@ inline constexpr Signs kGreeting = 1U << 30U;     // hello, thanks
 inline constexpr Signs kFollow = 1U << 31U;       // follow: acts on a text by itself
 
 inline constexpr Signs kCan = Signs{1} << 32U;    // can, could: a question that may be a request
+inline constexpr Signs kParticle = Signs{1} << 33U;  // in, over, out: "hand it over"
 
 struct Meaning {
   Acts acts = 0;

@@ -107,6 +107,7 @@ struct PendingCall {
 };
 inline constexpr std::size_t kPendingCallsMax = 16;
 inline constexpr std::size_t kSourcesMax = 64;
+inline constexpr std::size_t kFilledMax = 16;
 
 struct MemoryLimits {
   std::size_t user_tokens_max = 4096;
@@ -155,6 +156,8 @@ struct SessionMemory {
   std::vector<Instruction> instructions;
   std::vector<PendingCall> pending;  // the latest kPendingCallsMax
   UserWishes wishes;
+  // Arguments that held what the user named, by tool and name: kFilledMax at most.
+  std::vector<std::uint32_t> filled;
   bool limited = false;  // something was not kept
 };
 

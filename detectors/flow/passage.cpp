@@ -212,15 +212,45 @@ class Reader {
         clause.asked |= word.acts;
         asking = false;
       }
+      if (asking && hash_is_be(i) && i + 1 < clause.last && is_participle(i + 1)) {
+        clause.asks = true;
+        clause.asked |= acts_of_participle(i + 1);
+        asking = false;
+      }
       if (asking && ++since > kModalReach) asking = false;
       if ((word.signs & kYou) != 0) you = true;
-      const bool must = (word.signs & (kModal | kPolite)) != 0;
+      const bool must = (word.signs & (kModal | kPolite)) != 0 || is_to(i, clause);
       const bool request = you && (word.signs & kYou) != 0 && starts_question(i, clause);
       if (must || request) {
         asking = true;
         since = 0;
       }
     }
+  }
+
+  // "Guests are to be booked into ...", "it has to be installed": nobody is told, and it is an order.
+  bool is_to(std::uint32_t i, const Clause& clause) const {
+    static const std::uint64_t kTo = token_hash("to");
+    return r_.tokens[i].hash == kTo && i + 1 < clause.last && hash_is_be(i + 1);
+  }
+  bool hash_is_be(std::uint32_t i) const {
+    static const std::uint64_t kBe = token_hash("be");
+    return r_.tokens[i].hash == kBe;
+  }
+  std::string_view word(std::uint32_t i) const {
+    return text_.substr(r_.tokens[i].begin, r_.tokens[i].end - r_.tokens[i].begin);
+  }
+  bool is_participle(std::uint32_t i) const {
+    return word(i).ends_with("ed") || word(i) == "sent" || word(i) == "paid";
+  }
+  // "booked": of "book"; "deleted": of "delete".
+  Acts acts_of_participle(std::uint32_t i) const {
+    std::string_view stem = word(i);
+    if (stem == "sent") return kSend;
+    if (stem == "paid") return kPay;
+    stem.remove_suffix(1);
+    const Acts acts = meaning_of(token_hash(stem)).acts;
+    return acts != 0 ? acts : meaning_of(token_hash(stem.substr(0, stem.size() - 1))).acts;
   }
 
   // "Can the cellar door have the code 4471?", "Could somebody make her an editor?"
@@ -281,7 +311,9 @@ class Reader {
       if ((meaning(i).signs & kAssistant) == 0) continue;
       if (you) return true;
       const char behind = at_or_space(text_, r_.tokens[i].end);
-      if ((behind == ',' || behind == ':') && i < clause.first + 3) return true;
+      // "Assistant:" begins a turn; "Build assistants: ..." speaks to them.
+      if (behind == ':' && i > clause.first) return true;
+      if (behind == ',' && i < clause.first + 3) return true;
       for (std::uint32_t k = i; k > clause.first && i - k < 3; --k) {
         if (std::ranges::find(kTo, r_.tokens[k - 1].hash) != std::end(kTo)) return true;
       }

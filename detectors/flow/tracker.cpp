@@ -22,6 +22,7 @@ constexpr std::size_t kOriginBytesMax = 64;      // of an id or name kept as ori
 constexpr std::size_t kCallTokensMax = 4096;     // of a call's arguments together
 constexpr std::size_t kNamingReach = 60;         // tokens around a passage that say whose it is
 constexpr double kEchoShare = 0.8;               // of a passage's words that the agent wrote itself
+constexpr std::size_t kEncodedBytesMin = 24;     // of a run without a space that is decoded
 constexpr std::size_t kResultTailBytes = kTextBytesMax / 4;
 
 bool is_content(const Meaning& meaning) {
@@ -92,9 +93,12 @@ bool stands_in(const std::vector<std::uint32_t>& words, const std::vector<std::u
              within.end();
 }
 
+// As detectors/hijack.cpp has them: from 3 on a ticket, from 5 on a page.
+constexpr double kObeysPoints = 5;
 constexpr double kHandedOverPointsMax = 4.5;
+constexpr double kHandedOverQuiet = 2.5;
 
-constexpr double kUnrequestedPoints = 3;       // nobody asked for it
+constexpr double kUnrequestedPoints = 2;       // nobody asked for it
 constexpr double kUnrequestedValuePoints = 5;  // ... and what it acts on was read
 
 double points_for(Asked asked) {
@@ -208,7 +212,9 @@ void Tracker::cut_arguments(const Event& event, const EventContext& context,
     if (leaf.kind == LeafKind::kNull || leaf.kind == LeafKind::kBoolean) continue;
     reading_.tokens.clear();
     tokenize(leaf.text.substr(0, kTextBytesMax), reading_.tokens);
-    Argument argument{.leaf = &leaf, .first = call_tokens_.size()};
+    Argument argument{.leaf = &leaf,
+                      .first = call_tokens_.size(),
+                      .slot = memory.mixed(hash64(leaf.path, hash64(event.tool.name)))};
     if (context.tool.declared != nullptr) {
       const std::string_view root = leaf.path.substr(0, leaf.path.find('.'));
       argument.destination = std::ranges::find(context.tool.declared->destination, root) !=
@@ -250,7 +256,7 @@ bool Tracker::is_act(const ToolSense& tool, const EventContext& context) {
     case Effect::kRead:
       return false;
     case Effect::kExecute:
-      return (tool.acts & (kDelete | kGrant | kPay | kRun)) != 0;
+      return (tool.acts & (kDelete | kGrant | kPay | kInstall)) != 0;
     case Effect::kWrite:
     case Effect::kEgress:
       return !context.tool.inferred || (tool.acts & ~kFetch) != 0;
@@ -286,11 +292,12 @@ void Tracker::on_call(const Event& event, const EventContext& context, SessionMe
   cut_arguments(event, context, memory);
   if (context.tool.effect == Effect::kExecute) tool.acts = acts_of_arguments();
   flow_.sink = is_sink(context);
-  flow_.unrequested = is_act(tool, context) && asked(tool, memory) == Asked::kNothing;
+  flow_.asked = asked(tool, memory);
+  flow_.unrequested = is_act(tool, context) && flow_.asked == Asked::kNothing;
   carry(memory);
   if (flow_.sink) {
     judge(tool, context, memory);
-    judge_values(memory);
+    judge_values(tool, context, memory);
   }
 
   PendingCall pending{.call = memory.mixed(hash64(event.tool.call_id))};
@@ -310,6 +317,17 @@ void Tracker::on_call(const Event& event, const EventContext& context, SessionMe
           memory.instructions[i].tokens.end()) {
         pending.parent = static_cast<std::uint16_t>(i + 1);
       }
+    }
+  }
+  for (const Argument& argument : arguments_) {
+    const bool named = std::any_of(
+        call_tokens_.begin() + static_cast<std::ptrdiff_t>(argument.first),
+        call_tokens_.begin() + static_cast<std::ptrdiff_t>(argument.last), [](const CallToken& token) {
+          return token.users && is_strong(token.token.kind);
+        });
+    if (named && memory.filled.size() < kFilledMax &&
+        std::ranges::find(memory.filled, argument.slot) == memory.filled.end()) {
+      memory.filled.push_back(argument.slot);
     }
   }
   for (const std::uint64_t noun : tool.nouns) {
@@ -373,6 +391,7 @@ Link Tracker::link(const Instruction& instruction, std::size_t index, const Sess
       } else {
         link.identifier = true;
         link.destination |= argument.destination;
+        link.replaces |= std::ranges::find(memory.filled, argument.slot) != memory.filled.end();
         here = 3;
       }
       if (here > strength) {
@@ -428,8 +447,12 @@ Asked Tracker::asked(const ToolSense& tool, const SessionMemory& memory) {
 }
 
 // Values alone: the user only asked to be told something, and the call acts with what it read.
-void Tracker::judge_values(const SessionMemory& memory) {
+void Tracker::judge_values(const ToolSense& tool, const EventContext& context,
+                           const SessionMemory& memory) {
   if (!flow_.unrequested) return;
+  // What is installed is a name from somewhere; only a place is more than a coincidence.
+  const bool installs =
+      context.tool.effect == Effect::kExecute && (tool.acts & (kDelete | kGrant | kPay)) == 0;
   Obeying found{.points = kUnrequestedPoints, .asked = Asked::kNothing};
   for (const Argument& argument : arguments_) {
     for (std::size_t i = argument.first; i < argument.last && found.origin == nullptr; ++i) {
@@ -437,6 +460,7 @@ void Tracker::judge_values(const SessionMemory& memory) {
       if (token.users || (token.token.kind == TokenKind::kWord && !is_content(token.meaning))) {
         continue;
       }
+      if (installs && token.token.kind != TokenKind::kUrl) continue;
       const Sighting* seen = memory.sightings.find(token.hash);
       const Source* source = seen == nullptr ? nullptr : memory.source(seen->source);
       if (source == nullptr) continue;
@@ -476,7 +500,7 @@ void Tracker::judge(const ToolSense& tool, const EventContext& context,
   const bool noun_asked = std::ranges::any_of(tool.nouns, [&](std::uint64_t noun) {
     return memory.user.contains(memory.mixed(noun));
   });
-  const Asked asked = Tracker::asked(tool, memory);
+  const Asked asked = flow_.asked;
 
   for (std::size_t i = 0; i < memory.instructions.size(); ++i) {
     const Instruction& instruction = memory.instructions[i];
@@ -519,6 +543,7 @@ void Tracker::judge(const ToolSense& tool, const EventContext& context,
     if (act) points += 1;
     if (noun) points += 1;
     if (found.link.destination) points += 1;
+    if (found.link.replaces) points += 2;
     points += std::min(3.0, 1.5 * std::min(2, strong_frames(instruction.frames)) +
                                 0.5 * std::min(2, weak_frames(instruction.frames)));
     // What an executor does is in its arguments, and mostly cannot be told.
@@ -539,6 +564,11 @@ void Tracker::judge(const ToolSense& tool, const EventContext& context,
     // A user who handed the act over gets what the text says, unless the text speaks as if it were
     // the user.
     if (!strong && found.delegation == Delegation::kActs) points = std::min(points, kHandedOverPointsMax);
+    // Who asks for such an act with this text at hand mostly gets what it names from the text.
+    if (!strong && asked == Asked::kThis && found.delegation != Delegation::kNone &&
+        points < kObeysPoints) {
+      points = std::min(points, kHandedOverQuiet);
+    }
     found.points = points;
     found.asked = asked;
     found.origin = source == nullptr ? nullptr : &source->origin;
@@ -557,7 +587,7 @@ void Tracker::on_result(const Event& event, const EventContext& context, Session
     memory.pending.erase(pending);
   }
   if (answered.points > 0 && event.tool.error.empty()) flow_.carried_out = answered.points;
-  if (event.tool.result.empty()) return;
+  if (event.tool.result.empty() && event.tool.error.empty()) return;
   if (memory.sources.size() >= kSourcesMax) {
     memory.limited = true;
     memory.sources.erase(memory.sources.begin());
@@ -583,19 +613,34 @@ void Tracker::on_result(const Event& event, const EventContext& context, Session
     if (kind == LeafKind::kNull || kind == LeafKind::kBoolean) continue;
     read_leaf(event, leaf, index, memory);
   }
+  // "Not here; pass the data to ...": an error speaks to the agent like any result.
+  if (!event.tool.error.empty()) {
+    read_value(event.tool.error.substr(0, kTextBytesMax), event, event.tool.result.size(), index,
+               memory);
+  }
   memory.limited |= memory.sightings.forgot();
 }
 
 void Tracker::read_leaf(const Event& event, std::size_t leaf_index, std::uint16_t source_index,
                         SessionMemory& memory) {
+  const std::string_view text = event.tool.result[leaf_index].text;
+  if (text.size() <= kTextBytesMax) return read_value(text, event, leaf_index, source_index, memory);
+  memory.limited = true;
+  const std::size_t head = cut_at_character(text, kTextBytesMax - kResultTailBytes);
+  const std::size_t tail = cut_at_character(text, text.size() - kResultTailBytes);
+  read_value(text.substr(0, head), event, leaf_index, source_index, memory);
+  read_value(text.substr(tail), event, leaf_index, source_index, memory);
+}
+
+void Tracker::read_value(std::string_view text, const Event& event, std::size_t leaf,
+                         std::uint16_t source_index, SessionMemory& memory) {
   named_around_.reset();
-  const Leaf& leaf = event.tool.result[leaf_index];
   const Source& source = memory.sources.back();
-  const auto read = [&](std::string_view text) {
-    read_text(text, reading_);
+  const auto read = [&](std::string_view part) {
+    read_text(part, reading_);
     in_passage_.assign(reading_.tokens.size(), 0);
     for (const Passage& passage : reading_.passages) {
-      keep(passage, event, leaf_index, source_index, memory);
+      keep(passage, event, leaf, source_index, memory);
     }
     for (std::size_t i = 0; i < reading_.tokens.size(); ++i) {
       const Token& token = reading_.tokens[i];
@@ -614,12 +659,15 @@ void Tracker::read_leaf(const Event& event, std::size_t leaf_index, std::uint16_
       seen.where |= in_passage_[i] != 0 ? Sighting::kAsked : Sighting::kAmbient;
     }
   };
-  if (leaf.text.size() <= kTextBytesMax) return read(leaf.text);
-  memory.limited = true;
-  const std::size_t head = cut_at_character(leaf.text, kTextBytesMax - kResultTailBytes);
-  const std::size_t tail = cut_at_character(leaf.text, leaf.text.size() - kResultTailBytes);
-  read(leaf.text.substr(0, head));
-  read(leaf.text.substr(tail));
+  read(text);
+  const bool encoded = std::ranges::any_of(reading_.tokens, [](const Token& token) {
+    return token.end - token.begin >= kEncodedBytesMin && token.kind != TokenKind::kUrl;
+  });
+  if (!encoded) return;
+  views_.clear();
+  decoder_.begin_event();
+  decoder_.decode(text, views_);
+  for (const decoding::View& view : views_) read(view.text.substr(0, kTextBytesMax));
 }
 
 // Whether the user named what a passage stands in: the words before it, or the other fields of the
@@ -639,6 +687,7 @@ bool Tracker::is_named_around(const Event& event, std::size_t leaf, const Sessio
   constexpr std::size_t kFieldsAround = 8;
   constexpr std::size_t kFieldBytes = 128;
   const std::vector<Leaf>& leaves = event.tool.result;
+  if (leaf >= leaves.size()) return false;
   const auto parent = [&](std::size_t i) {
     const std::size_t dot = leaves[i].path.rfind('.');
     return leaves[i].path.substr(0, dot == std::string_view::npos ? 0 : dot);

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "daemon/event.h"
+#include "detectors/decoding/decoder.h"
 #include "detectors/flow/memory.h"
 
 namespace tocsin {
@@ -27,6 +28,7 @@ namespace tocsin::flow {
 struct Link {
   bool identifier = false;     // of the instruction alone, and not the user's
   bool destination = false;    // ... and says where something goes
+  bool replaces = false;       // ... where an earlier call had what the user named
   bool shared = false;         // of the instruction and of other content
   bool derived = false;        // of a result that the instruction led to
   bool whole_value = false;    // an argument stands in it word for word
@@ -67,8 +69,9 @@ struct Carried {
 struct Flow {
   const SessionMemory* memory = nullptr;
   // Of a tool_call.
+  Asked asked = Asked::kMaybe;
   bool unrequested = false;  // it acts, and the user only asked to be told something
-  bool sink = false;  // it changes, sends or runs something, or contacts a place
+  bool sink = false;         // it changes, sends or runs something, or contacts a place
   std::optional<Obeying> obeying;
   std::vector<Carried> carried;  // kCarriedMax at most
   // Of a tool_result.
@@ -98,6 +101,7 @@ class Tracker {
     std::size_t first = 0;  // of call_tokens_
     std::size_t last = 0;
     bool destination = false;
+    std::uint32_t slot = 0;  // of its tool and name, as SessionMemory::filled has it
   };
   struct CallToken {
     std::uint32_t hash = 0;
@@ -117,7 +121,8 @@ class Tracker {
   [[nodiscard]] bool is_sink(const EventContext& context) const;
   void carry(const SessionMemory& memory);
   void judge(const ToolSense& tool, const EventContext& context, const SessionMemory& memory);
-  void judge_values(const SessionMemory& memory);
+  void judge_values(const ToolSense& tool, const EventContext& context,
+                    const SessionMemory& memory);
   [[nodiscard]] static bool is_act(const ToolSense& tool, const EventContext& context);
   [[nodiscard]] static Delegation delegation(const Instruction& instruction, const ToolSense& tool,
                                              const SessionMemory& memory);
@@ -134,11 +139,19 @@ class Tracker {
                               const SessionMemory& memory);
   [[nodiscard]] bool is_named_around(const Event& event, std::size_t leaf,
                                      const SessionMemory& memory);
+  void read_value(std::string_view text, const Event& event, std::size_t leaf,
+                  std::uint16_t source_index, SessionMemory& memory);
   [[nodiscard]] Acts acts_of_arguments() const;
+
+  // Few views: an encoded passage is one, and rules look through the rest.
+  static constexpr decoding::Limits kDecoded{
+      .depth_max = 3, .bytes_max = std::size_t{64} << 10, .views_max = 8};
   const ToolSense& sense_of(std::string_view tool);
 
   Flow flow_;
   Reading reading_;
+  decoding::Decoder decoder_{kDecoded};
+  std::vector<decoding::View> views_;
   std::vector<Token> around_;  // of the values around a passage
   std::optional<bool> named_around_;  // is_named_around of the leaf at hand, once it was asked
   std::vector<CallToken> call_tokens_;

@@ -94,6 +94,11 @@ class Wisher {
 
   void read(const Clause& clause) {
     std::uint32_t at = clause.first;
+    // "Note the answer for later": an opener elsewhere.
+    static const std::uint64_t kNote = token_hash("note");
+    if (r_.tokens[at].hash == kNote && at + 1 < clause.last && is_object(at + 1)) {
+      wishes_.unnamed = true;
+    }
     while (at < clause.last &&
            (has(at, kOpener | kPolite | kAgree | kGreeting) || helps(at)) &&
            !has(at, kAsksQuestion) &&
@@ -125,7 +130,7 @@ class Wisher {
         if (wants(clause)) {
           take_request(at, clause);
         } else if (polite && clause.last - clause.first > 1) {
-          wishes_.unnamed = true;
+          take_request(at, clause);
         } else {
           take_late_request(at, clause);
         }
@@ -150,7 +155,8 @@ class Wisher {
   // "The level is low, add some", "Now that I have it, orchestrate the rest", "It should be added".
   void take_late_request(std::uint32_t at, const Clause& clause) {
     for (std::uint32_t i = at + 1; i + 1 < clause.last; ++i) {
-      const bool passive = has(i - 1, kModal) && r_.tokens[i].hash == token_hash("be");
+      const bool passive = has(i - 1, kModal) && r_.tokens[i].hash == token_hash("be") &&
+                           text(i + 1).ends_with("ed");
       const bool unknown = ends_with_comma(i - 1) && (meaning(i).signs == 0 || has(i, kDo)) &&
                            !r_.tokens[i].capital && is_object(i + 1);
       if (passive || unknown) wishes_.unnamed = true;
@@ -197,7 +203,8 @@ class Wisher {
       if (word.size() > 3 && (word.ends_with("ed") || (r_.tokens[i].inflected && is_verb(i)))) {
         return true;
       }
-      if (!r_.tokens[i].capital && !has(i, kStop)) return false;
+      static const std::uint64_t kWhat = token_hash("what");
+      if (is_object(i) || r_.tokens[i].hash == kWhat || has(i, kSays)) return false;
     }
     return false;
   }
@@ -218,6 +225,7 @@ class Wisher {
   }
 
   void take_request(std::uint32_t at, const Clause& clause) {
+    if (lists_itself(clause)) return;
     const Acts before = wishes_.acts;
     bool any_act = false;
     if (is_act(at) && !to_user(at, clause)) {
@@ -232,10 +240,14 @@ class Wisher {
   void take_joined(std::uint32_t at, const Clause& clause) {
     for (std::uint32_t i = at + 2; i + 1 < clause.last; ++i) {
       const Meaning word = meaning(i);
-      const bool unknown = word.signs == 0 && word.acts == 0 && !r_.tokens[i].capital &&
-                           r_.tokens[i].kind == TokenKind::kWord && !r_.tokens[i].inflected;
+      const bool unknown = ((word.signs == 0 && word.acts == 0) || has(i, kDo)) &&
+                           !r_.tokens[i].capital && r_.tokens[i].kind == TokenKind::kWord &&
+                           !r_.tokens[i].inflected;
       static const std::uint64_t kWhat = token_hash("what");
-      const bool object = is_object(i + 1) || has(i + 1, kSays) || r_.tokens[i + 1].hash == kWhat;
+      // "... and hand in whatever": a particle stands between.
+      const std::uint32_t next = has(i + 1, kParticle) && i + 2 < clause.last ? i + 2 : i + 1;
+      const bool object = is_object(next) || has(next, kSays) || r_.tokens[next].hash == kWhat ||
+                          (has(i, kDo) && next != i + 1);
       if (unknown && object && has(i - 1, kJoins)) wishes_.unnamed = true;
     }
   }
@@ -287,8 +299,7 @@ class Wisher {
     const bool request = form == Form::kRequest;
     const bool handed = (request && (says || has(at, kFollow))) ||
                         (says && any(clause.first, clause.last, kPolite)) ||
-                        (form == Form::kInform && says && any(at + 1, clause.last, kDo) &&
-                         any(at + 1, clause.last, kJoins)) ||
+                        (form == Form::kInform && says && acts_after_join(at, clause)) ||
                         (form == Form::kStatement && agreed && says);
     // An act that is named limits what was handed over: "change my rent accordingly".
     if (handed) wishes_.delegated |= named != 0 && !opens_wide(clause) ? named : kAllActs;
@@ -306,6 +317,13 @@ class Wisher {
       if (std::ranges::find(kBack, r_.tokens[i].hash) != std::end(kBack)) return true;
     }
     return false;
+  }
+
+  // "Open it and hand in whatever they want"; not "read it and tell me what it says".
+  bool acts_after_join(std::uint32_t at, const Clause& clause) const {
+    const std::uint32_t next = joined(at, clause) + 1;
+    return next < clause.last && !has(next, kInforms | kStop | kSpeaker | kYou) &&
+           !to_user(next, clause);
   }
 
   // "Do the following tasks: ...": what follows is the user's own.

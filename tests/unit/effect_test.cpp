@@ -44,6 +44,7 @@ TEST_CASE("a tool's effect is told from its name, else from its description") {
       {"webhook", "", Effect::kEgress},
       {"order_status_check", "", Effect::kRead},  // the verb stands last, the noun first
       {"store_count", "", Effect::kRead},
+      {"order_history", "", Effect::kRead},
       {"order_pizza", "", Effect::kEgress},
       {"grocery_store.find_best", "", Effect::kRead},  // the tool is behind the dot
       {"games.update.find", "", Effect::kRead},
