@@ -723,7 +723,8 @@ void Tracker::keep(const Passage& passage, const Event& event, std::size_t leaf,
   made.named = is_named(passage, event, leaf, memory);
   if (flow_.asking.empty() ||
       strong_frames(passage.frames) > strong_frames(flow_.asking_frames)) {
-    flow_.asking = reading_.text_of(passage);
+    asking_ = reading_.text_of(passage);
+    flow_.asking = asking_;
     flow_.asking_frames = passage.frames;
   }
   made.tokens.shrink_to_fit();

@@ -152,6 +152,7 @@ class Tracker {
   Reading reading_;
   decoding::Decoder decoder_{kDecoded};
   std::vector<decoding::View> views_;
+  std::string asking_;         // Flow::asking; a decoded text lives no longer than its value
   std::vector<Token> around_;  // of the values around a passage
   std::optional<bool> named_around_;  // is_named_around of the leaf at hand, once it was asked
   std::vector<CallToken> call_tokens_;

@@ -182,6 +182,8 @@ TEST_CASE("what a session's memory holds is counted") {
   CHECK(grew());
   memory.pending.emplace_back();
   CHECK(grew());
+  memory.filled.push_back(2);
+  CHECK(grew());
 }
 
 }  // namespace
