@@ -322,7 +322,9 @@ class Wisher {
   // "Open it and hand in whatever they want"; not "read it and tell me what it says".
   bool acts_after_join(std::uint32_t at, const Clause& clause) const {
     const std::uint32_t next = joined(at, clause) + 1;
-    return next < clause.last && !has(next, kInforms | kStop | kSpeaker | kYou) &&
+    // "do" carries no subject, but "and do what she asks" hands over.
+    return next < clause.last &&
+           (has(next, kDo) || !has(next, kInforms | kStop | kSpeaker | kYou)) &&
            !to_user(next, clause);
   }
 
