@@ -32,8 +32,8 @@ struct Token {
   std::uint32_t begin = 0;  // bytes of the text
   std::uint32_t end = 0;
   TokenKind kind = TokenKind::kWord;
-  bool capital = false;   // begins with a capital letter
-  bool inflected = false; // an s was taken off: "sends" has the hash of "send"
+  bool capital = false;    // begins with a capital letter
+  bool inflected = false;  // an s was taken off: "sends" has the hash of "send"
 };
 
 // Hash of one word or identifier as tokens have it.
