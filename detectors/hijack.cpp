@@ -1,6 +1,7 @@
 // A call that does what a text the agent read says, and not what the user asked for.
 
 #include <array>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -31,11 +32,16 @@ constexpr std::array<DetectorRule, 3> kRules = {{
      .tags = kTags},
 }};
 
+// A call has seldom more than twelve points.
+constexpr std::int64_t kPointsMin = 1;
+constexpr std::int64_t kPointsMax = 100;
+
 struct Options {
-  double points_high = 5;
-  double points_medium = 3;
+  std::uint32_t points_high = 5;
+  std::uint32_t points_medium = 3;
 };
 
+// The tracker remembers what is needed (detectors/flow/memory.h).
 class State : public DetectorState {
  public:
   [[nodiscard]] std::size_t bytes() const override { return sizeof(*this); }
@@ -53,7 +59,9 @@ class Hijack : public Detector {
                 Reporter& reporter) const override {
     if (context.flow == nullptr) return;
     const flow::Flow& flow = *context.flow;
-    if (event.type == EventType::kToolCall && flow.obeying) report_call(*flow.obeying, reporter);
+    if (event.type == EventType::kToolCall && flow.obeying) {
+      report_call(event, *flow.obeying, reporter);
+    }
     if (event.type == EventType::kToolResult && flow.carried_out &&
         *flow.carried_out >= options_.points_high) {
       const std::array<EvidenceView, 1> evidence = {
@@ -63,12 +71,17 @@ class Hijack : public Detector {
   }
 
  private:
-  void report_call(const flow::Obeying& obeying, Reporter& reporter) const {
-    if (obeying.points < options_.points_medium) return;
-    const std::string field = "tool.arguments." + std::string(obeying.path);
-    const std::array<EvidenceView, 1> evidence = {
-        {{.field = field, .text = obeying.value, .origin = obeying.origin}}};
-    reporter.report(obeying.points >= options_.points_high ? kObeys : kMayObey, evidence);
+  void report_call(const Event& event, const flow::Obeying& obeying, Reporter& reporter) const {
+    const bool high = obeying.points >= options_.points_high;
+    if (!high && obeying.points < options_.points_medium) return;
+    // An act nobody asked for need not have a value that was read.
+    const bool bound = !obeying.value.empty();
+    std::string field = bound ? "tool.arguments" : "tool.name";
+    if (bound && !obeying.path.empty()) field.append(".").append(obeying.path);
+    const std::array<EvidenceView, 1> evidence = {{{.field = field,
+                                                    .text = bound ? obeying.value : event.tool.name,
+                                                    .origin = obeying.origin}}};
+    reporter.report(high ? kObeys : kMayObey, evidence);
   }
 
   Options options_;
@@ -76,7 +89,8 @@ class Hijack : public Detector {
 
 std::unique_ptr<const Detector> make(yaml::MapReader& reader) {
   Options options;
-  static_cast<void>(reader);
+  reader.number("points_high", kPointsMin, kPointsMax, &options.points_high);
+  reader.number("points_medium", kPointsMin, kPointsMax, &options.points_medium);
   return std::make_unique<Hijack>(options);
 }
 

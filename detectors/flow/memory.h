@@ -136,10 +136,11 @@ struct SessionMemory {
   [[nodiscard]] bool said_by_principal(std::uint32_t hash) const {
     return user.contains(hash) || system.contains(hash);
   }
-  // The result with this number, counted from the session's first; null once it is forgotten.
-  [[nodiscard]] const Source* source(std::size_t number) const {
-    if (number < sources_forgotten || number - sources_forgotten >= sources.size()) return nullptr;
-    return &sources[number - sources_forgotten];
+  // The result with this number, counted from the session's first, modulo 2^16; null once it is
+  // forgotten.
+  [[nodiscard]] const Source* source(std::uint16_t number) const {
+    const auto at = static_cast<std::uint16_t>(number - sources_forgotten);
+    return at < sources.size() ? &sources[at] : nullptr;
   }
   // Memory held beyond this object.
   [[nodiscard]] std::size_t bytes() const;

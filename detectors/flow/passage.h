@@ -52,8 +52,9 @@ struct Passage {
   Acts acts = 0;
 };
 
-inline constexpr std::size_t kClausesMax = 1024;       // of a text; what follows is one clause
-inline constexpr std::size_t kPassagesMax = 64;        // of a text
+// As many as a text of kTextBytesMax can have, or nearly: filling one pushes nothing out.
+inline constexpr std::size_t kClausesMax = kTextBytesMax / 3;  // what follows is one clause
+inline constexpr std::size_t kPassagesMax = kTextBytesMax / 8;
 inline constexpr std::size_t kPassageClausesMax = 12;
 inline constexpr std::size_t kPassageTokensMax = 128;
 

@@ -24,19 +24,19 @@ constexpr std::uint64_t finish(std::uint64_t state) {
 }
 
 constexpr std::size_t kAccountDigitsMin = 7;
-constexpr std::size_t kGroupBytesMax = 8;   // of one group of a long number
-constexpr std::size_t kGroupsMax = 10;      // of a long number
-constexpr std::size_t kLongNumbersMax = 64; // written in groups, of a text
-constexpr std::size_t kIbanBytesMin = 15;   // ISO 13616: Norway has the shortest
-constexpr std::size_t kCodeBytesMin = 5;    // "4pm", "2nd", "v2" name nothing
+constexpr std::size_t kGroupBytesMax = 8;    // of one group of a long number
+constexpr std::size_t kGroupsMax = 10;       // of a long number
+constexpr std::size_t kLongNumbersMax = 64;  // written in groups, of a text
+constexpr std::size_t kIbanBytesMin = 15;    // ISO 13616: Norway has the shortest
+constexpr std::size_t kCodeBytesMin = 5;     // "4pm", "2nd", "v2" name nothing
 
 enum Class : std::uint8_t { kOther, kLetter, kDigit, kConnector };
 
 constexpr std::array<Class, 256> kClasses = [] {
   std::array<Class, 256> classes{};
   for (unsigned byte = 0; byte < 256; ++byte) {
-    const bool letter = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
-                        byte >= 0x80 || byte == '_';
+    const bool letter =
+        (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || byte >= 0x80 || byte == '_';
     if (letter) classes[byte] = kLetter;
     if (byte >= '0' && byte <= '9') classes[byte] = kDigit;
   }
@@ -106,13 +106,13 @@ struct Shape {
 class Cutter {
  public:
   Cutter(std::string_view text, std::vector<Token>& out)
-      : text_(text), out_(out), room_(out.size() + kTokensMax) {}
+      : text_(text), out_(out), start_(out.size()), room_(start_ + kTokensMax) {}
 
   void run() {
     std::size_t at = 0;
-    while (at < text_.size() && out_.size() < room_) {
+    while (at < text_.size() && out_.size() + kLongNumbersMax < room_) {
       if (!begins(at)) {
-        ++at;
+        at += escaped_break(at) ? 2 : 1;
         continue;
       }
       if (const std::size_t word_end = plain_word(at); word_end != at) {
@@ -162,6 +162,18 @@ class Cutter {
     return byte == '~' && text_[at + 1] == '/';
   }
 
+  // A line break in text that was written as a literal: the n is no letter of the next word.  In
+  // "C:\docs\new" it is one.
+  [[nodiscard]] bool escaped_break(std::size_t at) const {
+    if (text_[at] != '\\' || at + 1 >= text_.size()) return false;
+    if (std::string_view("nrt").find(text_[at + 1]) == std::string_view::npos) return false;
+    const bool escape_before = at >= 2 && text_[at - 2] == '\\';
+    const bool word_before =
+        at > 0 && !escape_before && (is_part(text_[at - 1]) || text_[at - 1] == ':');
+    const bool small_behind = at + 2 < text_.size() && text_[at + 2] >= 'a' && text_[at + 2] <= 'z';
+    return !word_before || !small_behind;
+  }
+
   [[nodiscard]] bool part_at(std::size_t at) const {
     return at < text_.size() && is_part(text_[at]);
   }
@@ -176,22 +188,17 @@ class Cutter {
       case ',':
         return digits && part_at(at + 3) && class_of(text_[at + 3]) == kDigit &&
                !(part_at(at + 4) && class_of(text_[at + 4]) == kDigit) && shape_.letters == 0;
-      case ':':
-        return digits || (url && part_at(at + 1));
-      case '\'':
-        return false;
+      case ':': return digits || (url && part_at(at + 1));
+      case '\'': return false;
       case '.':
       case '-':
-      case '@':
-        return part_at(at + 1);
-      case '/':
-        return part_at(at + 1) || (url && at + 1 < text_.size() && text_[at + 1] == '.');
-      case '+':
-        return part_at(at + 1) && (url || shape_.letters > 0);
+      case '@': return part_at(at + 1);
+      case '/': return part_at(at + 1) || (url && at + 1 < text_.size() && text_[at + 1] == '.');
+      case '+': return part_at(at + 1) && (url || shape_.letters > 0);
       default:  // % = & ? # ~
-        return url && (part_at(at + 1) ||
-                       (at + 1 < text_.size() && class_of(text_[at + 1]) == kConnector &&
-                        part_at(at + 2)));
+        return url &&
+               (part_at(at + 1) || (at + 1 < text_.size() &&
+                                    class_of(text_[at + 1]) == kConnector && part_at(at + 2)));
     }
   }
 
@@ -205,9 +212,7 @@ class Cutter {
           shape_.underscore |= byte == '_';
           ++shape_.letters;
           break;
-        case kDigit:
-          ++shape_.digits;
-          break;
+        case kDigit: ++shape_.digits; break;
         case kConnector:
           if (text_.substr(at).starts_with("://") && part_at(at + 3)) {
             shape_.scheme = true;
@@ -221,8 +226,7 @@ class Cutter {
           shape_.dashes += byte == '-' ? 1 : 0;
           shape_.at |= byte == '@';
           break;
-        case kOther:
-          return at;
+        case kOther: return at;
       }
       ++at;
     }
@@ -236,7 +240,7 @@ class Cutter {
                 .kind = TokenKind::kWord,
                 .capital = run.front() >= 'A' && run.front() <= 'Z'};
     if (shape_.letters == 0 && shape_.digits == 0) return;
-    if (shape_.scheme || run.starts_with("www.")) return emit_url(token, run);
+    if (shape_.scheme || has_www(run)) return emit_url(token, run);
     if (shape_.at && shape_.dots > 0) return emit_as(token, run, TokenKind::kEmail);
     if (shape_.slashes > 0 && shape_.letters > 0) return emit_slashed(token, run);
     if (shape_.letters == 0) return emit_number(token, run);
@@ -245,6 +249,12 @@ class Cutter {
     }
     if (shape_.digits > 0 || shape_.underscore) return emit_code(token, run);
     emit_word(token, run);
+  }
+
+  static bool has_www(std::string_view run) {
+    constexpr std::string_view kWww = "www.";
+    return run.size() > kWww.size() &&
+           std::ranges::equal(run.substr(0, kWww.size()), kWww, {}, lower);
   }
 
   // "e.g", "U.S": letters each behind a dot.
@@ -266,7 +276,11 @@ class Cutter {
 
   static std::uint64_t hash_all(std::string_view run) {
     std::uint64_t state = kOffset;
-    for (const char byte : run) state = step(state, lower(byte));
+    char last = 0;
+    for (const char byte : run) {
+      state = step(state, lower_behind(last, byte));
+      last = byte;
+    }
     return finish(state);
   }
 
@@ -274,9 +288,12 @@ class Cutter {
     if (const auto scheme = run.find("://"); scheme != std::string_view::npos) {
       run.remove_prefix(scheme + 3);
     }
-    if (run.starts_with("www.") || run.starts_with("WWW.")) run.remove_prefix(4);
+    if (has_www(run)) run.remove_prefix(4);
     while (run.ends_with('/')) run.remove_suffix(1);
-    const std::string_view host = run.substr(0, run.find_first_of("/?#:"));
+    std::string_view host = run.substr(0, run.find_first_of("/?#"));
+    // "bank.example:x@other.example" is at other.example.
+    host.remove_prefix(host.rfind('@') + 1);  // npos + 1 is 0
+    host = host.substr(0, host.find(':'));
     emit_as(token, run, TokenKind::kUrl);
     if (host.size() < run.size() && out_.size() < room_) emit_as(token, host, TokenKind::kName);
   }
@@ -311,8 +328,8 @@ class Cutter {
     const bool date = shape_.dashes == 2 && run.size() == 10 && run[4] == '-';
     std::uint64_t state = kOffset;
     if (shape_.digits >= kAccountDigitsMin && !date && shape_.dots == 0 && shape_.slashes == 0) {
-      token.kind = run.find(',') == std::string_view::npos ? TokenKind::kAccount
-                                                          : TokenKind::kNumber;
+      token.kind =
+          run.find(',') == std::string_view::npos ? TokenKind::kAccount : TokenKind::kNumber;
       for (const char byte : run) {
         if (class_of(byte) == kDigit) state = step(state, byte);
       }
@@ -368,13 +385,13 @@ class Cutter {
   void join_groups() {
     std::size_t first = out_.size() - 1;
     std::size_t groups = 1;
-    while (first > 0 && groups < kGroupsMax && is_group(out_[first]) && is_group(out_[first - 1]) &&
-           out_[first - 1].end + 1 == out_[first].begin && text_[out_[first - 1].end] == ' ') {
+    while (first > start_ && groups < kGroupsMax && is_group(first) && is_group(first - 1) &&
+           follows(first)) {
       --first;
       ++groups;
       if (text_[out_[first].begin] == '+' || starts_iban(out_[first])) break;
     }
-    if (groups < 2 || !is_group(out_.back())) return;
+    if (groups < 2) return;
     const std::string_view whole =
         text_.substr(out_[first].begin, out_.back().end - out_[first].begin);
     std::uint64_t state = kOffset;
@@ -385,7 +402,8 @@ class Cutter {
       ++bytes;
     }
     const bool iban = starts_iban(out_[first]);
-    if (bytes < (iban ? kIbanBytesMin : kAccountDigitsMin + 1) || joined_.size() >= kLongNumbersMax) {
+    if (bytes < (iban ? kIbanBytesMin : kAccountDigitsMin + 1) ||
+        joined_.size() >= kLongNumbersMax) {
       return;
     }
     joined_.push_back({.hash = finish(state),
@@ -394,13 +412,22 @@ class Cutter {
                        .kind = TokenKind::kAccount});
   }
 
-  [[nodiscard]] bool is_group(const Token& token) const {
+  // One space stands between the token and the one before it.
+  [[nodiscard]] bool follows(std::size_t index) const {
+    return out_[index - 1].end + 1 == out_[index].begin && text_[out_[index - 1].end] == ' ';
+  }
+
+  [[nodiscard]] bool is_group(std::size_t index) const {
+    const Token& token = out_[index];
     if (token.end - token.begin > kGroupBytesMax) return false;
     const std::string_view run = text_.substr(token.begin, token.end - token.begin);
-    return std::ranges::all_of(run, [](char byte) {
-             return class_of(byte) == kDigit || (byte >= 'A' && byte <= 'Z') || byte == '+';
-           }) &&
-           std::ranges::any_of(run, [](char byte) { return class_of(byte) == kDigit; });
+    const bool written_so = std::ranges::all_of(run, [](char byte) {
+      return class_of(byte) == kDigit || (byte >= 'A' && byte <= 'Z') || byte == '+';
+    });
+    if (!written_so) return false;
+    if (std::ranges::any_of(run, [](char byte) { return class_of(byte) == kDigit; })) return true;
+    // The bank's letters: "GB82 WEST 1234".
+    return run.size() == 4 && index > start_ && follows(index) && starts_iban(out_[index - 1]);
   }
   [[nodiscard]] bool starts_iban(const Token& token) const {
     return token.end - token.begin == 4 &&
@@ -415,7 +442,8 @@ class Cutter {
       // The longest of those that begin at the same place.
       if (i + 1 < joined_.size() && joined_[i + 1].begin == joined_[i].begin) continue;
       const auto place =
-          std::ranges::lower_bound(out_, joined_[i].end, {}, [](const Token& t) { return t.end; });
+          std::ranges::lower_bound(out_.begin() + static_cast<std::ptrdiff_t>(start_), out_.end(),
+                                   joined_[i].end, {}, [](const Token& t) { return t.end; });
       out_.insert(place == out_.end() ? place : std::next(place), joined_[i]);
     }
   }
@@ -423,6 +451,7 @@ class Cutter {
  private:
   std::string_view text_;
   std::vector<Token>& out_;
+  std::size_t start_;  // of this text's tokens
   std::size_t room_;
   Shape shape_;
   std::vector<Token> joined_;

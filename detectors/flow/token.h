@@ -32,15 +32,17 @@ struct Token {
   std::uint32_t begin = 0;  // bytes of the text
   std::uint32_t end = 0;
   TokenKind kind = TokenKind::kWord;
-  bool capital = false;   // begins with a capital letter
-  bool inflected = false; // an s was taken off: "sends" has the hash of "send"
+  bool capital = false;    // begins with a capital letter
+  bool inflected = false;  // an s was taken off: "sends" has the hash of "send"
 };
 
 // Hash of one word or identifier as tokens have it.
 std::uint64_t token_hash(std::string_view word);
 
-inline constexpr std::size_t kTokensMax = 8192;             // of a text
-inline constexpr std::size_t kTextBytesMax = std::size_t{64} << 10;  // looked at; see `cut`
+inline constexpr std::size_t kTextBytesMax = std::size_t{64} << 10;  // looked at; see read_text
+// Of a text.  A token and what parts it from the next take two bytes at least: whoever fills a text
+// of kTextBytesMax cannot push out what stands at its end.
+inline constexpr std::size_t kTokensMax = kTextBytesMax / 2 + 64;
 
 // Appends the tokens of `text` to `out`, in order.  A URL is followed by its host, and a group of
 // numbers ("4539 6468 4764 8021") by the number they are together; those stand at the same place.

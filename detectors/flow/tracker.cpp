@@ -460,7 +460,8 @@ Delegation Tracker::delegation(const Instruction& instruction, const ToolSense& 
 Asked Tracker::asked(const ToolSense& tool, const SessionMemory& memory) {
   const UserWishes& wishes = memory.wishes;
   if ((tool.acts & wishes.acts) != 0) return Asked::kThis;
-  if (wishes.only_informs()) return Asked::kNothing;
+  // A yes is for something that the agent proposed.
+  if (wishes.only_informs()) return wishes.agrees ? Asked::kMaybe : Asked::kNothing;
   if (wishes.unnamed || wishes.delegated != 0 || tool.acts == 0) return Asked::kMaybe;
   // Nothing is known of what the user wants: an agent that works by itself.
   if (!wishes.informs && wishes.acts == 0) return Asked::kMaybe;
@@ -659,6 +660,7 @@ void Tracker::read_leaf(const Event& event, std::size_t leaf_index, std::uint16_
 
 void Tracker::read_value(std::string_view text, const Event& event, std::size_t leaf,
                          std::uint16_t source_index, SessionMemory& memory) {
+  named_around_.reset();
   const Source& source = memory.sources.back();
   const auto read = [&](std::string_view part) {
     read_text(part, reading_);
@@ -703,6 +705,11 @@ bool Tracker::is_named(const Passage& passage, const Event& event, std::size_t l
   for (std::uint32_t i = begin; i < passage.first; ++i) {
     if (memory.names.contains(memory.mixed(reading_.tokens[i].hash))) return true;
   }
+  if (!named_around_) named_around_ = is_named_around(event, leaf, memory);
+  return *named_around_;
+}
+
+bool Tracker::is_named_around(const Event& event, std::size_t leaf, const SessionMemory& memory) {
   constexpr std::size_t kFieldsAround = 8;
   constexpr std::size_t kFieldBytes = 128;
   const std::vector<Leaf>& leaves = event.tool.result;
@@ -742,7 +749,8 @@ void Tracker::keep(const Passage& passage, const Event& event, std::size_t leaf,
   made.named = is_named(passage, event, leaf, memory);
   if (flow_.asking.empty() ||
       strong_frames(passage.frames) > strong_frames(flow_.asking_frames)) {
-    flow_.asking = reading_.text_of(passage);
+    asking_ = reading_.text_of(passage);
+    flow_.asking = asking_;
     flow_.asking_frames = passage.frames;
   }
   made.tokens.shrink_to_fit();
@@ -752,8 +760,12 @@ void Tracker::keep(const Passage& passage, const Event& event, std::size_t leaf,
   }
   memory.limited = true;
   // Full: the plainest, and of those the oldest, makes room for one that is more framed.
-  const auto plainest = std::ranges::min_element(
-      memory.instructions, {}, [](const Instruction& i) { return strong_frames(i.frames); });
+  const auto rank = [source_index](const Instruction& i) {
+    // The age of what was read last is 0; numbers of results wrap.
+    const auto age = static_cast<std::uint16_t>(source_index - i.source);
+    return std::pair(strong_frames(i.frames), -static_cast<int>(age));
+  };
+  const auto plainest = std::ranges::min_element(memory.instructions, {}, rank);
   if (strong_frames(plainest->frames) <= strong_frames(made.frames)) *plainest = std::move(made);
 }
 

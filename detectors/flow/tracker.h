@@ -140,6 +140,8 @@ class Tracker {
             std::uint16_t source_index, SessionMemory& memory);
   [[nodiscard]] bool is_named(const Passage& passage, const Event& event, std::size_t leaf,
                               const SessionMemory& memory);
+  [[nodiscard]] bool is_named_around(const Event& event, std::size_t leaf,
+                                     const SessionMemory& memory);
   void read_value(std::string_view text, const Event& event, std::size_t leaf,
                   std::uint16_t source_index, SessionMemory& memory);
   [[nodiscard]] Acts acts_of_arguments() const;
@@ -155,7 +157,9 @@ class Tracker {
   Reading reading_;
   decoding::Decoder decoder_{kDecoded};
   std::vector<decoding::View> views_;
+  std::string asking_;         // Flow::asking; a decoded text lives no longer than its value
   std::vector<Token> around_;  // of the values around a passage
+  std::optional<bool> named_around_;  // is_named_around of the leaf at hand, once it was asked
   std::vector<CallToken> call_tokens_;
   std::vector<Argument> arguments_;
   std::vector<char> in_passage_;      // by token of the reading

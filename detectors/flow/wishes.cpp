@@ -63,8 +63,21 @@ class Wisher {
   }
   [[nodiscard]] bool is_act(std::uint32_t i) const {
     const Meaning word = meaning(i);
-    return (word.acts & ~kFetch) != 0 && (word.signs & kInforms) == 0 && !r_.tokens[i].inflected &&
-           !is_phrase(i);
+    return (word.acts & ~kFetch) != 0 && ((word.signs & kInforms) == 0 || tells_other(i)) &&
+           !r_.tokens[i].inflected && !is_phrase(i);
+  }
+  // "tell Bob", "tell them", "tell the landlord that": somebody else than the user is told.
+  [[nodiscard]] bool tells_other(std::uint32_t i) const {
+    static const std::uint64_t kTellWord = token_hash("tell");
+    static const std::uint64_t kPersons[] = {token_hash("him"), token_hash("her"), token_hash("them"),
+                                             token_hash("everybody"), token_hash("everyone")};
+    static const std::uint64_t kWhat[] = {token_hash("that"), token_hash("about"), token_hash("to")};
+    if (r_.tokens[i].hash != kTellWord || i + 1 >= r_.tokens.size()) return false;
+    const Token& next = r_.tokens[i + 1];
+    if (next.capital || next.kind == TokenKind::kEmail) return true;
+    if (std::ranges::find(kPersons, next.hash) != std::end(kPersons)) return true;
+    return is_object(i + 1) && i + 3 < r_.tokens.size() &&
+           std::ranges::find(kWhat, r_.tokens[i + 3].hash) != std::end(kWhat);
   }
   // "make sure to ...", "take a look": the verb does nothing by itself.
   [[nodiscard]] bool is_phrase(std::uint32_t i) const {
@@ -309,7 +322,9 @@ class Wisher {
   // "Open it and hand in whatever they want"; not "read it and tell me what it says".
   bool acts_after_join(std::uint32_t at, const Clause& clause) const {
     const std::uint32_t next = joined(at, clause) + 1;
-    return next < clause.last && !has(next, kInforms | kStop | kSpeaker | kYou) &&
+    // "do" carries no subject, but "and do what she asks" hands over.
+    return next < clause.last &&
+           (has(next, kDo) || !has(next, kInforms | kStop | kSpeaker | kYou)) &&
            !to_user(next, clause);
   }
 
