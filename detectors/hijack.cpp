@@ -6,6 +6,7 @@
 #include <string>
 
 #include "detectors/detector.h"
+#include "detectors/flow/describe.h"
 #include "detectors/flow/tracker.h"
 
 namespace tocsin {
@@ -81,7 +82,27 @@ class Hijack : public Detector {
     const std::array<EvidenceView, 1> evidence = {{{.field = field,
                                                     .text = bound ? obeying.value : event.tool.name,
                                                     .origin = obeying.origin}}};
-    reporter.report(high ? kObeys : kMayObey, evidence);
+    const std::string why = reason(obeying);
+    const std::array<MessageView, 1> message = {{{.text = why}}};
+    reporter.report(high ? kObeys : kMayObey, evidence, message);
+  }
+
+  // Why, for whoever is woken by it: "seq 4 asks for it and names what only it names; the user only
+  // asked to be told something; the text speaks of the user".
+  static std::string reason(const flow::Obeying& obeying) {
+    std::string text;
+    if (obeying.origin != nullptr) {
+      text = obeying.instruction != nullptr ? "the result at seq " : "a value from seq ";
+      text += std::to_string(obeying.origin->seq);
+      text +=
+          obeying.instruction != nullptr ? " asks for it: " + flow::link_text(obeying.link) : "";
+      text += "; ";
+    }
+    text += flow::asked_text(obeying.asked);
+    if (obeying.delegation == flow::Delegation::kActs) text += " and handed over what it says";
+    const std::string frames = flow::frames_text(obeying.frames);
+    if (!frames.empty()) text += "; the text " + frames;
+    return text;
   }
 
   Options options_;

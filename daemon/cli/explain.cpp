@@ -91,8 +91,9 @@ void Explainer::explain_user(const EventContext& context) {
   if (wishes.unnamed) text += ", something else";
   if (wishes.only_informs()) text = "only to be told something";
   if (wishes.delegated != 0) {
-    text += wishes.delegated == flow::kAllActs ? std::string(", what a text says")
-                                               : ", as a text says: " + flow::acts_text(wishes.delegated);
+    text += wishes.delegated == flow::kAllActs
+                ? std::string(", what a text says")
+                : ", as a text says: " + flow::acts_text(wishes.delegated);
   }
   if (wishes.material) text += ", from a text";
   note("wants so far", text);

@@ -131,15 +131,15 @@ std::string_view last_part(std::string_view name) {
 
 // Verbs that are nouns as often: "order_status", "match_schedule".
 bool is_noun_as_well(std::string_view word) {
-  constexpr std::string_view kWords[] = {"book",  "call",    "log",      "mail",  "message",
-                                         "order", "post",    "record",   "share", "request",
+  constexpr std::string_view kWords[] = {"book",  "call",     "log",      "mail",  "message",
+                                         "order", "post",     "record",   "share", "request",
                                          "store", "schedule", "transfer", "trade", "place"};
   return std::ranges::find(kWords, word) != std::end(kWords);
 }
 
 // What is kept of something: "order_history", "transfer_status".
 bool is_record(std::string_view word) {
-  constexpr std::string_view kWords[] = {"detail", "details", "history", "info", "log",
+  constexpr std::string_view kWords[] = {"detail", "details", "history", "info",  "log",
                                          "logs",   "price",   "prices",  "status"};
   return std::ranges::find(kWords, word) != std::end(kWords);
 }

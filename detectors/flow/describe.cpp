@@ -36,8 +36,7 @@ std::string frames_text(Frames frames) {
 
 std::string acts_text(Acts acts) {
   static constexpr std::string_view kNames[] = {"send", "pay",   "create", "change", "delete",
-                                                "run",  "fetch", "grant",  "book",
-                                                "install"};
+                                                "run",  "fetch", "grant",  "book",   "install"};
   std::string text;
   for (std::size_t i = 0; i < std::size(kNames); ++i) {
     if ((acts & (1U << i)) == 0) continue;
@@ -61,14 +60,10 @@ std::string link_text(const Link& link) {
 
 std::string_view asked_text(Asked asked) {
   switch (asked) {
-    case Asked::kThis:
-      return "the user asked for such acts";
-    case Asked::kMaybe:
-      return "the user may have asked for it";
-    case Asked::kOther:
-      return "the user asked for other acts";
-    case Asked::kNothing:
-      return "the user only asked to be told something";
+    case Asked::kThis: return "the user asked for such acts";
+    case Asked::kMaybe: return "the user may have asked for it";
+    case Asked::kOther: return "the user asked for other acts";
+    case Asked::kNothing: return "the user only asked to be told something";
   }
   return {};
 }

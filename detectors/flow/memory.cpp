@@ -91,11 +91,10 @@ void Sightings::grow() {
 }
 
 std::size_t SessionMemory::bytes() const {
-  std::size_t sum = user.bytes() + names.bytes() + system.bytes() + own.bytes() + sightings.bytes() +
-                    sources.capacity() * sizeof(Source) +
-                    instructions.capacity() * sizeof(Instruction) +
-                    pending.capacity() * sizeof(PendingCall) +
-                    filled.capacity() * sizeof(filled[0]);
+  std::size_t sum =
+      user.bytes() + names.bytes() + system.bytes() + own.bytes() + sightings.bytes() +
+      sources.capacity() * sizeof(Source) + instructions.capacity() * sizeof(Instruction) +
+      pending.capacity() * sizeof(PendingCall) + filled.capacity() * sizeof(filled[0]);
   for (const Instruction& instruction : instructions) {
     sum += instruction.tokens.capacity() * sizeof(instruction.tokens[0]);
   }

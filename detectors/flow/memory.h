@@ -75,12 +75,12 @@ class Sightings {
 // A result that was read.
 struct Source {
   Origin origin;
-  std::uint32_t call = 0;      // hash of the call's id; 0: unknown
-  bool untrusted = false;      // may hold what third parties wrote
+  std::uint32_t call = 0;  // hash of the call's id; 0: unknown
+  bool untrusted = false;  // may hold what third parties wrote
   bool private_data = false;
-  bool named = false;          // the user named what was read
-  bool near_named = false;     // ... or something in which it was named
-  std::uint16_t parent = 0;    // 1 + the instruction that led to it; 0: none
+  bool named = false;        // the user named what was read
+  bool near_named = false;   // ... or something in which it was named
+  std::uint16_t parent = 0;  // 1 + the instruction that led to it; 0: none
 };
 
 // How far a user asked for what a text says to be done.
@@ -91,19 +91,19 @@ struct Instruction {
   std::uint16_t source = 0;  // SessionMemory::source
   Frames frames = 0;
   Acts acts = 0;
-  bool named = false;    // the user named where it stands
-  bool agreed = false;   // the user said yes after it had been read
+  bool named = false;                 // the user named where it stands
+  bool agreed = false;                // the user said yes after it had been read
   std::vector<std::uint32_t> tokens;  // in order; the lowest bit: an identifier that was
                                       // not the agent's own before
 };
 
 // A call whose result has not come yet.
 struct PendingCall {
-  std::uint32_t call = 0;     // hash of its id
-  float points = 0;           // of an instruction it obeys
-  std::uint16_t parent = 0;   // 1 + the instruction whose identifiers it looks up; 0: none
-  bool named = false;         // the user named what it reads
-  bool near_named = false;    // ... or something in which it was named
+  std::uint32_t call = 0;    // hash of its id
+  float points = 0;          // of an instruction it obeys
+  std::uint16_t parent = 0;  // 1 + the instruction whose identifiers it looks up; 0: none
+  bool named = false;        // the user named what it reads
+  bool near_named = false;   // ... or something in which it was named
 };
 inline constexpr std::size_t kPendingCallsMax = 16;
 inline constexpr std::size_t kSourcesMax = 64;
@@ -149,7 +149,7 @@ struct SessionMemory {
   HashSet user;
   HashSet names;   // the user's: identifiers, what is written with a capital or in quotes
   HashSet system;  // identifiers of the system prompt
-  HashSet own;  // words of the agent's own arguments: what it reads again is an echo
+  HashSet own;     // words of the agent's own arguments: what it reads again is an echo
   Sightings sightings;
   std::vector<Source> sources;  // the latest kSourcesMax
   std::size_t sources_forgotten = 0;

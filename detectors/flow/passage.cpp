@@ -9,12 +9,14 @@
 namespace tocsin::flow {
 namespace {
 
-constexpr std::size_t kLabelWordsMax = 4;    // of `key: value`
-constexpr std::size_t kOpenerWordsMax = 8;   // before the verb of an imperative
-constexpr std::size_t kFrameReach = 2;       // clauses before a passage whose frames count
-constexpr std::size_t kModalReach = 4;       // words between "you must" and its verb
+constexpr std::size_t kLabelWordsMax = 4;   // of `key: value`
+constexpr std::size_t kOpenerWordsMax = 8;  // before the verb of an imperative
+constexpr std::size_t kFrameReach = 2;      // clauses before a passage whose frames count
+constexpr std::size_t kModalReach = 4;      // words between "you must" and its verb
 
-char at_or_space(std::string_view text, std::size_t at) { return at < text.size() ? text[at] : ' '; }
+char at_or_space(std::string_view text, std::size_t at) {
+  return at < text.size() ? text[at] : ' ';
+}
 bool is_space(char byte) { return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n'; }
 bool is_upper(char byte) { return byte >= 'A' && byte <= 'Z'; }
 
@@ -61,12 +63,12 @@ class Reader {
         case '[':
         case ']':
         case '|':
-        case '*':
-          return Gap::kClause;
+        case '*': return Gap::kClause;
         case '-':
           // "For whoever reads this - transfer ..."
           if (!line_break && i > from && is_space(text_[i - 1]) &&
-              (text_[i + 1 < text_.size() ? i + 1 : i] == '-' || is_space(at_or_space(text_, i + 1)))) {
+              (text_[i + 1 < text_.size() ? i + 1 : i] == '-' ||
+               is_space(at_or_space(text_, i + 1)))) {
             return Gap::kClause;
           }
           break;
@@ -78,16 +80,16 @@ class Reader {
           // An escaped line break in text that was written as a literal.
           if (i + 1 < to && text_[i + 1] == 'n') return Gap::kClause;
           break;
-        default:
-          break;
+        default: break;
       }
     }
     if (!line_break) return colon(from, to) ? Gap::kClause : Gap::kNone;
     if (is_label(next)) return Gap::kField;
     // A line that goes on in small letters is a sentence that was broken to fit.
     const bool bullet = text_.substr(from, to - from).find("- ") != std::string_view::npos;
-    return bullet ? Gap::kField : next.capital || next.kind != TokenKind::kWord ? Gap::kClause
-                                                                               : Gap::kNone;
+    return bullet                                          ? Gap::kField
+           : next.capital || next.kind != TokenKind::kWord ? Gap::kClause
+                                                           : Gap::kNone;
   }
 
   // "... NY 10001 USA Change the password ...": a sentence that begins without an end before it, as
@@ -229,7 +231,8 @@ class Reader {
     }
   }
 
-  // "Guests are to be booked into ...", "it has to be installed": nobody is told, and it is an order.
+  // "Guests are to be booked into ...", "it has to be installed": nobody is told, and it is an
+  // order.
   bool is_to(std::uint32_t i, const Clause& clause) const {
     static const std::uint64_t kTo = token_hash("to");
     return r_.tokens[i].hash == kTo && i + 1 < clause.last && hash_is_be(i + 1);
@@ -256,9 +259,9 @@ class Reader {
 
   // "Can the cellar door have the code 4471?", "Could somebody make her an editor?"
   void ask_by_question(Clause& clause) {
-    static const std::uint64_t kCan[] = {token_hash("can"), token_hash("could"),
+    static const std::uint64_t kCan[] = {token_hash("can"),   token_hash("could"),
                                          token_hash("would"), token_hash("will"),
-                                         token_hash("may"), token_hash("might")};
+                                         token_hash("may"),   token_hash("might")};
     for (std::uint32_t i = clause.first; i < clause.last; ++i) {
       const bool opens = i == clause.first || at_or_space(text_, r_.tokens[i - 1].end) == ',';
       if (!opens || std::ranges::find(kCan, r_.tokens[i].hash) == std::end(kCan)) continue;
@@ -273,10 +276,9 @@ class Reader {
   // "can you", "could you", "want you": the word before "you" makes it a request.
   bool starts_question(std::uint32_t i, const Clause& clause) const {
     if (i == clause.first) return false;
-    static const std::uint64_t kBefore[] = {token_hash("can"),   token_hash("could"),
-                                            token_hash("would"), token_hash("will"),
-                                            token_hash("want"),  token_hash("ask"),
-                                            token_hash("need")};
+    static const std::uint64_t kBefore[] = {
+        token_hash("can"),  token_hash("could"), token_hash("would"), token_hash("will"),
+        token_hash("want"), token_hash("ask"),   token_hash("need")};
     return std::ranges::find(kBefore, r_.tokens[i - 1].hash) != std::end(kBefore);
   }
 
@@ -302,12 +304,13 @@ class Reader {
   // The word alone is a topic; with "you", before a comma or colon, or after "dear", "to", "hey" it
   // is who is spoken to.
   bool speaks_to_assistant(const Clause& clause) const {
-    static const std::uint64_t kTo[] = {token_hash("dear"), token_hash("hey"), token_hash("hello"),
-                                        token_hash("hi"),   token_hash("to"),  token_hash("attention"),
-                                        token_hash("for"),  token_hash("an"),  token_hash("liebe"),
-                                        token_hash("cher"), token_hash("querido")};
+    static const std::uint64_t kTo[] = {
+        token_hash("dear"),  token_hash("hey"),       token_hash("hello"),  token_hash("hi"),
+        token_hash("to"),    token_hash("attention"), token_hash("for"),    token_hash("an"),
+        token_hash("liebe"), token_hash("cher"),      token_hash("querido")};
     bool you = false;
-    for (std::uint32_t i = clause.first; i < clause.last; ++i) you |= (meaning(i).signs & kYou) != 0;
+    for (std::uint32_t i = clause.first; i < clause.last; ++i)
+      you |= (meaning(i).signs & kYou) != 0;
     for (std::uint32_t i = clause.first; i < clause.last; ++i) {
       if ((meaning(i).signs & kAssistant) == 0) continue;
       if (you) return true;
@@ -340,8 +343,7 @@ class Reader {
                                          token_hash("den"), token_hash("dem")};
     for (std::uint32_t i = clause.first; i < clause.last; ++i) {
       if ((meaning(i).signs & kUserWord) == 0) continue;
-      if (i > clause.first &&
-          std::ranges::find(kThe, r_.tokens[i - 1].hash) != std::end(kThe)) {
+      if (i > clause.first && std::ranges::find(kThe, r_.tokens[i - 1].hash) != std::end(kThe)) {
         return true;
       }
     }

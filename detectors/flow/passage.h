@@ -17,16 +17,16 @@
 
 namespace tocsin::flow {
 
-// Ways in which a text speaks as if it were the agent's principal.  The first ones are strong: people
-// seldom write so to each other.
+// Ways in which a text speaks as if it were the agent's principal.  The first ones are strong:
+// people seldom write so to each other.
 using Frames = std::uint16_t;
-inline constexpr Frames kToAssistant = 1U << 0U;   // speaks to an assistant, agent or model
-inline constexpr Frames kAboutTask = 1U << 1U;     // speaks of the reader's task or instructions
-inline constexpr Frames kOverrides = 1U << 2U;     // ignore what was said before
-inline constexpr Frames kOrdersWork = 1U << 3U;    // first this, before you go on with your task
-inline constexpr Frames kOfTheUser = 1U << 4U;     // speaks of "the user"
-inline constexpr Frames kCovertly = 1U << 5U;      // without telling anybody
-inline constexpr Frames kRoleMark = 1U << 6U;      // <system>, [INST], "system:"
+inline constexpr Frames kToAssistant = 1U << 0U;  // speaks to an assistant, agent or model
+inline constexpr Frames kAboutTask = 1U << 1U;    // speaks of the reader's task or instructions
+inline constexpr Frames kOverrides = 1U << 2U;    // ignore what was said before
+inline constexpr Frames kOrdersWork = 1U << 3U;   // first this, before you go on with your task
+inline constexpr Frames kOfTheUser = 1U << 4U;    // speaks of "the user"
+inline constexpr Frames kCovertly = 1U << 5U;     // without telling anybody
+inline constexpr Frames kRoleMark = 1U << 6U;     // <system>, [INST], "system:"
 inline constexpr Frames kStrongFrames = (1U << 7U) - 1;
 inline constexpr Frames kModalFrame = 1U << 7U;
 inline constexpr Frames kUrgentFrame = 1U << 8U;
@@ -38,8 +38,8 @@ struct Clause {
   std::uint32_t last = 0;
   std::uint16_t field = 0;
   Frames frames = 0;
-  Acts acts = 0;       // of all its verbs
-  Acts asked = 0;      // of the verbs that ask; 0: it asks for nothing
+  Acts acts = 0;   // of all its verbs
+  Acts asked = 0;  // of the verbs that ask; 0: it asks for nothing
   bool asks = false;
   bool opens = false;  // with the verb itself
 };

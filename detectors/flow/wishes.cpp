@@ -69,9 +69,11 @@ class Wisher {
   // "tell Bob", "tell them", "tell the landlord that": somebody else than the user is told.
   [[nodiscard]] bool tells_other(std::uint32_t i) const {
     static const std::uint64_t kTellWord = token_hash("tell");
-    static const std::uint64_t kPersons[] = {token_hash("him"), token_hash("her"), token_hash("them"),
-                                             token_hash("everybody"), token_hash("everyone")};
-    static const std::uint64_t kWhat[] = {token_hash("that"), token_hash("about"), token_hash("to")};
+    static const std::uint64_t kPersons[] = {token_hash("him"), token_hash("her"),
+                                             token_hash("them"), token_hash("everybody"),
+                                             token_hash("everyone")};
+    static const std::uint64_t kWhat[] = {token_hash("that"), token_hash("about"),
+                                          token_hash("to")};
     if (r_.tokens[i].hash != kTellWord || i + 1 >= r_.tokens.size()) return false;
     const Token& next = r_.tokens[i + 1];
     if (next.capital || next.kind == TokenKind::kEmail) return true;
@@ -99,10 +101,8 @@ class Wisher {
     if (r_.tokens[at].hash == kNote && at + 1 < clause.last && is_object(at + 1)) {
       wishes_.unnamed = true;
     }
-    while (at < clause.last &&
-           (has(at, kOpener | kPolite | kAgree | kGreeting) || helps(at)) &&
-           !has(at, kAsksQuestion) &&
-           !is_act(at) && at + 1 < clause.last) {
+    while (at < clause.last && (has(at, kOpener | kPolite | kAgree | kGreeting) || helps(at)) &&
+           !has(at, kAsksQuestion) && !is_act(at) && at + 1 < clause.last) {
       ++at;
     }
     const Form form = form_of(at, clause);
@@ -123,9 +123,7 @@ class Wisher {
         take_acts(joined(at, clause), clause, kJoins | kOpener | kBeforeVerb);
         take_joined(at, clause);
         break;
-      case Form::kRequest:
-        take_request(at, clause);
-        break;
+      case Form::kRequest: take_request(at, clause); break;
       case Form::kStatement:
         if (wants(clause)) {
           take_request(at, clause);
@@ -339,9 +337,9 @@ class Wisher {
 
   // "whatever", "everything they want": no act is named, or more than that is meant.
   bool opens_wide(const Clause& clause) const {
-    static const std::uint64_t kWide[] = {token_hash("whatever"),    token_hash("everything"),
-                                          token_hash("anything"),    token_hash("instruction"),
-                                          token_hash("todo"),        token_hash("task"),
+    static const std::uint64_t kWide[] = {token_hash("whatever"), token_hash("everything"),
+                                          token_hash("anything"), token_hash("instruction"),
+                                          token_hash("todo"),     token_hash("task"),
                                           token_hash("step")};
     for (std::uint32_t i = clause.first; i < clause.last; ++i) {
       if (std::ranges::find(kWide, r_.tokens[i].hash) != std::end(kWide)) return true;

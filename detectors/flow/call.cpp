@@ -1,0 +1,188 @@
+#include "detectors/flow/call.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "daemon/text.h"
+#include "detectors/detector.h"
+
+namespace tocsin::flow {
+namespace {
+
+constexpr std::size_t kSensesMax = 4096;    // tools whose names were looked at, a worker
+constexpr std::size_t kNameBytesMax = 256;  // of a tool's or parameter's name
+
+// Parameters that say where something goes, when nobody declared which do.
+bool names_destination(std::string_view path) {
+  static const std::array<std::uint64_t, 34> kWords = [] {
+    std::array<std::uint64_t, 34> hashes{};
+    constexpr std::string_view kNames[] = {
+        "to",      "recipient", "cc",      "bcc",      "email",       "address",  "url",
+        "uri",     "host",      "domain",  "endpoint", "webhook",     "channel",  "account",
+        "iban",    "payee",     "phone",   "number",   "user",        "username", "participant",
+        "invitee", "attendee",  "member",  "link",     "website",     "site",     "destination",
+        "target",  "receiver",  "contact", "server",   "beneficiary", "handle"};
+    static_assert(std::size(kNames) == 34);
+    for (std::size_t i = 0; i < hashes.size(); ++i) hashes[i] = token_hash(kNames[i]);
+    return hashes;
+  }();
+  for (const std::string& word : identifier_words(path.substr(0, kNameBytesMax))) {
+    if (std::ranges::find(kWords, token_hash(word)) != kWords.end()) return true;
+  }
+  return false;
+}
+
+bool is_noun_of(std::string_view word, std::string_view nouns) {
+  while (!nouns.empty()) {
+    const std::size_t end = std::min(nouns.find(' '), nouns.size());
+    if (nouns.substr(0, end) == word) return true;
+    nouns.remove_prefix(std::min(end + 1, nouns.size()));
+  }
+  return false;
+}
+
+// Acts that the things a tool works on stand for.
+Acts acts_of_noun(std::string_view word) {
+  if (is_noun_of(word, "money payment transaction transactions fund funds invoice bill"))
+    return kPay;
+  if (is_noun_of(word, "email mail message sms notification dm")) return kSend;
+  if (is_noun_of(word,
+                 "permission permissions access member members collaborator role participants "
+                 "participant user")) {
+    return kGrant;
+  }
+  if (is_noun_of(word, "webpage url page web http")) return kFetch;
+  if (is_noun_of(word, "command shell bash terminal python code script")) return kRun;
+  if (is_noun_of(word, "hotel flight restaurant car ticket reservation booking")) return kBook;
+  return 0;
+}
+
+}  // namespace
+
+bool is_content(const Meaning& meaning) {
+  return meaning.acts == 0 && (meaning.signs & (kStop | kOpener | kPolite | kModal | kYou |
+                                                kSpeaker | kNegation | kContainer)) == 0;
+}
+
+bool Call::is_sink() const {
+  if (effect != Effect::kRead) return true;
+  return std::ranges::any_of(arguments, [](const Argument& argument) {
+    return std::ranges::any_of(argument.tokens, [&argument](const CallToken& token) {
+      return token.token.kind == TokenKind::kUrl ||
+             (argument.destination && token.token.kind == TokenKind::kName);
+    });
+  });
+}
+
+bool Call::is_act() const {
+  switch (effect) {
+    case Effect::kRead: return false;
+    case Effect::kExecute: return (acts & (kDelete | kGrant | kPay | kInstall)) != 0;
+    case Effect::kWrite:
+    case Effect::kEgress: return !inferred || (acts & ~kFetch) != 0;
+  }
+  return false;
+}
+
+const CallReader::Sense& CallReader::sense_of(std::string_view tool) {
+  const std::uint64_t key = hash64(tool);
+  if (const auto found = senses_.find(key); found != senses_.end()) return found->second;
+  if (senses_.size() >= kSensesMax) senses_.clear();
+  Sense sense;
+  bool looks_up = false;
+  for (const std::string& word : identifier_words(tool.substr(0, kNameBytesMax))) {
+    const std::uint64_t hash = token_hash(word);
+    const Meaning meaning = meaning_of(hash);
+    const bool verb = meaning.acts != 0 && sense.acts == 0;
+    looks_up |= (meaning.signs & kInforms) != 0;
+    if (verb) sense.acts |= meaning.acts;
+    sense.acts |= acts_of_noun(word);
+    if (!verb && (meaning.signs & kStop) == 0 && hash != 0) sense.nouns.push_back(hash);
+  }
+  // "find_store", "order_status_check": what else looks like a verb is a noun.
+  if (looks_up) sense.acts = kFetch;
+  return senses_.emplace(key, std::move(sense)).first->second;
+}
+
+bool CallReader::is_destination(std::string_view path) {
+  const std::uint64_t key = hash64(path) | 1U;
+  std::uint64_t& known = destinations_[(key >> 1U) % destinations_.size()];
+  if ((known | 1U) != key) {
+    known = names_destination(path) ? key : key & ~std::uint64_t{1};
+  }
+  return known == key;
+}
+
+Call CallReader::read(const Event& event, const EventContext& context,
+                      const SessionMemory& memory) {
+  const Sense& sense = sense_of(event.tool.name);
+  tokens_.clear();
+  arguments_.clear();
+  tokens_.reserve(kTokensMax);  // spans into it stay
+  for (const Leaf& leaf : event.tool.arguments) {
+    if (leaf.kind == LeafKind::kNull || leaf.kind == LeafKind::kBoolean) continue;
+    const std::size_t first = tokens_.size();
+    cut(leaf, memory);
+    if (tokens_.size() == first) continue;
+    Argument argument{.leaf = &leaf,
+                      .tokens = std::span(tokens_).subspan(first),
+                      .slot = memory.mixed(hash64(leaf.path, hash64(event.tool.name)))};
+    if (context.tool.declared != nullptr) {
+      const std::string_view root = leaf.path.substr(0, leaf.path.find('.'));
+      argument.destination = std::ranges::find(context.tool.declared->destination, root) !=
+                             context.tool.declared->destination.end();
+    } else {
+      argument.destination = is_destination(leaf.path);
+    }
+    arguments_.push_back(argument);
+  }
+  return {.effect = context.tool.effect,
+          .inferred = context.tool.inferred,
+          .acts = context.tool.effect == Effect::kExecute ? acts_of_arguments() : sense.acts,
+          .nouns = sense.nouns,
+          .tokens = tokens_,
+          .arguments = arguments_};
+}
+
+void CallReader::cut(const Leaf& leaf, const SessionMemory& memory) {
+  cut_.clear();
+  tokenize(leaf.text.substr(0, kTextBytesMax), cut_);
+  for (const Token& token : cut_) {
+    if (tokens_.size() >= kTokensMax) return;
+    const std::uint32_t hash = memory.mixed(token.hash);
+    tokens_.push_back(
+        {.hash = hash,
+         .token = token,
+         .meaning = token.kind == TokenKind::kWord ? meaning_of(token.hash) : Meaning{},
+         .users = memory.said_by_principal(hash)});
+  }
+}
+
+// What a command or statement does: the words that begin it and its parts.
+Acts CallReader::acts_of_arguments() const {
+  Acts acts = 0;
+  for (const Argument& argument : arguments_) {
+    for (const CallToken& token : argument.tokens) {
+      Acts verb = token.token.inflected ? Acts{0} : token.meaning.acts;
+      if (token.token.kind >= TokenKind::kName) {  // ".venv/bin/pip"
+        const std::string_view path = argument.text_of(token);
+        verb = meaning_of(token_hash(path.substr(path.rfind('/') + 1))).acts;
+      }
+      if (verb == 0) continue;
+      const std::string_view before = argument.leaf->text.substr(0, token.token.begin);
+      const std::size_t at = before.find_last_not_of(" .\"'");
+      const bool begins = at == std::string_view::npos || before[at] == ';' || before[at] == '|' ||
+                          before[at] == '&' || before[at] == '\n' || before[at] == '(';
+      if (begins) acts |= verb;
+    }
+  }
+  return acts;
+}
+
+}  // namespace tocsin::flow

@@ -1,0 +1,92 @@
+// A tool call, cut up: what its name says it does, and its arguments' words and identifiers.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "daemon/event.h"
+#include "daemon/profile/effect.h"
+#include "detectors/flow/memory.h"
+
+namespace tocsin {
+struct EventContext;
+}
+
+namespace tocsin::flow {
+
+// A word that says what something is about, and not how it is said.
+bool is_content(const Meaning& meaning);
+
+struct CallToken {
+  std::uint32_t hash = 0;  // as the session keeps it
+  Token token;
+  Meaning meaning;
+  bool users = false;  // the user or the system prompt has it
+
+  // Neither the user's nor a word that says nothing.
+  [[nodiscard]] bool is_foreign() const {
+    return !users && (token.kind != TokenKind::kWord || is_content(meaning));
+  }
+};
+
+struct Argument {
+  const Leaf* leaf = nullptr;
+  std::span<const CallToken> tokens;
+  bool destination = false;  // says where something goes
+  std::uint32_t slot = 0;    // of its tool and name, as SessionMemory::filled has it
+
+  [[nodiscard]] std::string_view text_of(const CallToken& token) const {
+    return leaf->text.substr(token.token.begin, token.token.end - token.token.begin);
+  }
+};
+
+// Views into the event and the reader; until its next `read`.
+struct Call {
+  Effect effect = Effect::kRead;
+  bool inferred = true;                  // the effect
+  Acts acts = 0;                         // by the tool's name; of an executor by its arguments
+  std::span<const std::uint64_t> nouns;  // what the tool works on: token hashes
+  std::span<const CallToken> tokens;
+  std::span<const Argument> arguments;
+
+  // It changes, sends or runs something, or contacts a place.
+  [[nodiscard]] bool is_sink() const;
+  // It does something that a person who wants to be told something did not mean.  What an executor
+  // runs to find out is no such act, and a tool of which nothing is known may be anything.
+  [[nodiscard]] bool is_act() const;
+};
+
+// One a worker; not thread-safe.
+class CallReader {
+ public:
+  static constexpr std::size_t kTokensMax = 4096;  // of a call's arguments together
+
+  Call read(const Event& event, const EventContext& context, const SessionMemory& memory);
+
+ private:
+  // What a tool's name says.
+  struct Sense {
+    Acts acts = 0;
+    std::vector<std::uint64_t> nouns;
+  };
+
+  const Sense& sense_of(std::string_view tool);
+  // Whether a parameter of this name says where something goes.
+  bool is_destination(std::string_view path);
+  void cut(const Leaf& leaf, const SessionMemory& memory);
+  [[nodiscard]] Acts acts_of_arguments() const;
+
+  std::vector<Token> cut_;
+  std::vector<CallToken> tokens_;
+  std::vector<Argument> arguments_;
+  std::unordered_map<std::uint64_t, Sense> senses_;
+  // Names of parameters looked at last, by their hash, whose lowest bit is what was found.
+  std::array<std::uint64_t, 256> destinations_{};
+};
+
+}  // namespace tocsin::flow
