@@ -103,8 +103,10 @@ std::size_t each_shingle(std::string_view text, const Visit& visit) {
     sum = sum * kPrime + word - std::exchange(place, word) * kLeaves;
     ++words;
     if (words < kShingleWords) continue;
+    // Mixed twice: which shingles are kept is decided by a remainder, which needs all bits alike.
     std::uint64_t hash = (sum ^ (sum >> 32)) * kPrime;
-    hash ^= hash >> 29;
+    hash = (hash ^ (hash >> 29)) * kPrime;
+    hash ^= hash >> 32;
     visit(words - kShingleWords, hash);
   }
   return words;

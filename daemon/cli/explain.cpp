@@ -107,11 +107,15 @@ void Explainer::explain_call(const EventContext& context) {
   }
   if (!context.flow->obeying) return;
   const flow::Obeying& obeying = *context.flow->obeying;
-  const std::string where =
-      obeying.origin == nullptr ? "?" : fmt::format("{}", obeying.origin->seq);
-  note("obeys", fmt::format("{} ({:.1f} points): {} = {}: {}", where, obeying.points,
-                            printable(obeying.path), printable(obeying.value, kValueBytes),
-                            flow::link_text(obeying.link)));
+  if (obeying.origin == nullptr) {
+    note("nobody asked",
+         fmt::format("{} ({:.1f} points)", flow::asked_text(obeying.asked), obeying.points));
+    return;
+  }
+  note(obeying.instruction != nullptr ? "obeys" : "acts on",
+       fmt::format("{} ({:.1f} points): {} = {}: {}", obeying.origin->seq, obeying.points,
+                   printable(obeying.path), printable(obeying.value, kValueBytes),
+                   flow::link_text(obeying.link)));
   std::string why(flow::asked_text(obeying.asked));
   if (obeying.delegation == flow::Delegation::kActs) why += "; and handed over what it says";
   if (obeying.delegation == flow::Delegation::kMaterial) why += "; and named it as material";

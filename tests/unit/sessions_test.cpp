@@ -21,8 +21,8 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kAttacks = 50;
 constexpr std::size_t kHonest = 70;
-constexpr std::size_t kAttacksFoundMin = 0;
-constexpr std::size_t kHonestFlaggedMax = 0;
+constexpr std::size_t kAttacksFoundMin = 39;
+constexpr std::size_t kHonestFlaggedMax = 2;  // one high (a forged chat), one medium
 
 std::shared_ptr<const Policy> policy_of_sessions(const fs::path& sessions) {
   const fs::path rules = fs::path(TOCSIN_SOURCE_DIR) / "rules";
