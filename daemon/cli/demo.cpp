@@ -78,6 +78,7 @@ std::string readable(std::string_view json, bool coloured) {
                : std::string();
   };
   const std::string severity = text("severity");
+  if (severity == name_of(Severity::kInfo)) return {};  // context: the topic has it
   const std::string time = text("time");
   std::string out =
       fmt::format("{}  {}{:<8}{}  {:<14}  {}\n", time.size() > 19 ? time.substr(11, 8) : time,
@@ -86,6 +87,9 @@ std::string readable(std::string_view json, bool coloured) {
   std::string where = text("type");
   if (const std::string tool = text("tool"); !tool.empty()) where += " " + tool;
   out += fmt::format("{:20}{}  rule {}  session {}\n", "", where, text("rule"), text("session_id"));
+  if (const std::string message = text("message"); !message.empty()) {
+    out += fmt::format("{:20}{}\n", "", message);
+  }
   if (finding.contains("evidence")) {
     for (const auto& item : finding["evidence"]) {
       out += fmt::format("{:20}{}: {}\n", "", printable(item.value("field", "")),
@@ -174,7 +178,7 @@ int demo(const Options& options) {
       "tocsin {} watches three scripted AI systems through an embedded Kafka broker ({}).\n\n"
       "  metrics   http://{}:{}/metrics\n"
       "  health    http://{}:{}/readyz\n"
-      "  findings  topic {} on that broker, and below as they come\n\n"
+      "  findings  topic {} on that broker, and below as they come, but for those of info\n\n"
       "Every minute: a secret in an output, a destructive shell command, and a poisoned web page "
       "that\n"
       "makes an agent mail private data out.  The first within seconds.  Ctrl-C ends it.\n\n",

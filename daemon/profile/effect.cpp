@@ -157,7 +157,7 @@ std::optional<Effect> look_up_name(const std::vector<std::string>& words) {
   // "create_payment", "execute_sql", "run_query": the noun says more than a weak verb.
   if (effect == Effect::kWrite) {
     const auto noun = look_up(words, std::begin(kNouns), std::end(kNouns));
-    if (noun == Effect::kEgress) return *noun;
+    if (noun == Effect::kEgress) return noun;
   }
   return effect;
 }

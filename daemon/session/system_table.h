@@ -38,9 +38,9 @@ class SystemTable {
   void update_bytes(SystemStates& system);
 
   template <typename Visit>
-  void for_each(const Visit& visit) {
-    for (List& list : lists_) {
-      for (SystemStates& system : list) visit(system);
+  void for_each(const Visit& visit) const {
+    for (const List& list : lists_) {
+      for (const SystemStates& system : list) visit(system);
     }
   }
   // Forgets the system whose last event is longest ago, one without a profile first; false when

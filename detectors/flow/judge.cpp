@@ -30,7 +30,7 @@ std::uint32_t share_of_triples(const std::vector<std::uint32_t>& words,
       }
     }
   }
-  return static_cast<std::uint32_t>(100 * found / (words.size() - 2));
+  return static_cast<std::uint32_t>(std::size_t{100} * found / (words.size() - 2));
 }
 
 bool stands_in(const std::vector<std::uint32_t>& words, const std::vector<std::uint32_t>& within) {

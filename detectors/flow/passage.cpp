@@ -26,7 +26,7 @@ class Reader {
 
   void run() {
     cut();
-    for (std::size_t i = 0; i < r_.clauses.size(); ++i) judge(r_.clauses[i]);
+    for (Clause& clause : r_.clauses) judge(clause);
     gather();
   }
 
@@ -187,9 +187,7 @@ class Reader {
     const char behind = at_or_space(text_, r_.tokens[i].end);
     if (behind == ':' || behind == '/') return true;
     if (i + 1 >= clause.last) return i == clause.first;  // alone: a heading
-    const Meaning next = meaning(i + 1);
-    if ((next.signs & kAfterNoun) != 0) return true;
-    return false;
+    return (meaning(i + 1).signs & kAfterNoun) != 0;
   }
 
   // A name before a comma: "Claude, ...", "Dear assistant, ...".

@@ -187,7 +187,7 @@ class Cutter {
     switch (byte) {
       case ',':
         return digits && part_at(at + 3) && class_of(text_[at + 3]) == kDigit &&
-               !(part_at(at + 4) && class_of(text_[at + 4]) == kDigit) && shape_.letters == 0;
+               (!part_at(at + 4) || class_of(text_[at + 4]) != kDigit) && shape_.letters == 0;
       case ':': return digits || (url && part_at(at + 1));
       case '\'': return false;
       case '.':
@@ -235,10 +235,10 @@ class Cutter {
 
   void emit(std::size_t begin, std::size_t end) {
     const std::string_view run = text_.substr(begin, end - begin);
-    Token token{.begin = static_cast<std::uint32_t>(begin),
-                .end = static_cast<std::uint32_t>(end),
-                .kind = TokenKind::kWord,
-                .capital = run.front() >= 'A' && run.front() <= 'Z'};
+    const Token token{.begin = static_cast<std::uint32_t>(begin),
+                      .end = static_cast<std::uint32_t>(end),
+                      .kind = TokenKind::kWord,
+                      .capital = run.front() >= 'A' && run.front() <= 'Z'};
     if (shape_.letters == 0 && shape_.digits == 0) return;
     if (shape_.scheme || has_www(run)) return emit_url(token, run);
     if (shape_.at && shape_.dots > 0) return emit_as(token, run, TokenKind::kEmail);
@@ -351,7 +351,7 @@ class Cutter {
 
   void emit_code(Token token, std::string_view run) {
     const bool iban = run.size() >= kIbanBytesMin && shape_.dashes == 0 && looks_like_iban(run);
-    const bool named = run.size() >= kCodeBytesMin && !(shape_.digits == 0 && run.front() == '_');
+    const bool named = run.size() >= kCodeBytesMin && (shape_.digits > 0 || run.front() != '_');
     token.kind = iban ? TokenKind::kAccount : named ? TokenKind::kCode : TokenKind::kNumber;
     token.hash = hash_all(run);
     out_.push_back(token);

@@ -125,9 +125,7 @@ class Wisher {
         break;
       case Form::kRequest: take_request(at, clause); break;
       case Form::kStatement:
-        if (wants(clause)) {
-          take_request(at, clause);
-        } else if (polite && clause.last - clause.first > 1) {
+        if (wants(clause) || (polite && clause.last - clause.first > 1)) {
           take_request(at, clause);
         } else {
           take_late_request(at, clause);

@@ -349,7 +349,7 @@ void WordReader::read_ascii(Word& word, std::size_t end) {
   }
   const bool mail = rest.starts_with('@') && is_joined(1);
   const bool url = rest.starts_with("://");
-  const bool dotted = rest.starts_with('.') && is_joined(1) && !(rest[1] >= 'A' && rest[1] <= 'Z');
+  const bool dotted = rest.starts_with('.') && is_joined(1) && (rest[1] < 'A' || rest[1] > 'Z');
   if (mail || url || dotted) {
     at_ = end;
     while (at_ < text_.size() && !ends_address(text_[at_])) ++at_;
@@ -403,7 +403,7 @@ void WordReader::read_folded(Word& word) {
   const std::string_view folded(bytes.data(), std::min(size, kWordBytesMax));
   word.hash = hash_bytes(folded);
   if (stem != 0 && folded.size() > stem) {
-    word.stem = stem <= kChunkBytes ? mix(0, load_bytes(folded.data(), stem))
+    word.stem = stem <= kChunkBytes ? mix(0, load_bytes(bytes.data(), stem))
                                     : hash_bytes(folded.substr(0, stem));
   }
   word.shape = letters.others != 0 ? Shape::kForeign : Shape::kLower;

@@ -36,8 +36,8 @@ const Leaf* leaf_of(const Event& call, std::string_view value) {
 // In a command or a text: behind "scheme://" or "user@", which no file name is.
 bool is_host_in(const Leaf* leaf, std::string_view value) {
   if (leaf == nullptr) return false;
-  const std::string_view before(leaf->text.data(),
-                                static_cast<std::size_t>(value.data() - leaf->text.data()));
+  const std::string_view before =
+      leaf->text.substr(0, static_cast<std::size_t>(value.data() - leaf->text.data()));
   return before.ends_with(kScheme) || before.ends_with('@');
 }
 
