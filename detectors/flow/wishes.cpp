@@ -114,7 +114,7 @@ class Wisher {
           break;
         }
         wishes_.informs = true;
-        // "Would it be possible to start the engine?"
+        // "Would it be possible to open the window?"
         take_acts(at, clause, has(at, kCan) ? kJoins | kBeforeVerb : kJoins);
         take_joined(at, clause);
         break;
