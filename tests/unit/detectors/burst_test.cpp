@@ -83,7 +83,7 @@ TEST_CASE("by default parallel calls of one instant are no burst") {
 
 TEST_CASE("time that jumps is bounded work, and going back is now") {
   DetectorUnderTest detector("burst", std::string(kSmall));
-  EventContext context;
+  const EventContext context;
   for (int i = 0; i < 10; ++i) {
     CHECK(detector.feed(call_at(i * 8000), context).empty());
     CHECK(detector.feed(call_at(0), context).empty());

@@ -56,7 +56,7 @@ TEST_CASE("the evidence is how many destinations and the first of the calls") {
 TEST_CASE("what counts as a destination") {
   DetectorUnderTest detector("fan_out", std::string(kSmall));
   SECTION("the parameters that a profile declares, and no others") {
-    ToolProfile tool{.name = "notify", .effect = Effect::kEgress, .destination = {"room"}};
+    const ToolProfile tool{.name = "notify", .effect = Effect::kEgress, .destination = {"room"}};
     EventContext declared = with_effect(Effect::kEgress);
     declared.tool.declared = &tool;
     CHECK(detector.feed(call_json("notify", R"({"to":["a","b","c","d"],"room":"r1"})"), declared)
