@@ -25,7 +25,7 @@ class Traffic {
         {.id = "some.rule", .severity = severity, .category = Category::kOutputPolicy}};
     int first = 0;
     for (int i = 1; i <= count; ++i) {
-      const bool violated = dice_() < rate * 4294967296.0;
+      const bool violated = static_cast<double>(dice_()) < rate * 4294967296.0;
       const auto found =
           detector.feed(next(version), {},
                         violated ? std::span<const FoundRule>(bad) : std::span<const FoundRule>());

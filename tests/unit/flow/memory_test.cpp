@@ -48,7 +48,7 @@ TEST_CASE("a full set takes no more, says so, and keeps what it has") {
   CHECK(set.contains(2 * kMax));
   CHECK_FALSE(set.contains(2 * kMax + 2));
   CHECK(set.bytes() == bytes);
-  CHECK(bytes <= 4 * kMax * sizeof(std::uint32_t));
+  CHECK(bytes <= std::size_t{4} * kMax * sizeof(std::uint32_t));
 }
 
 TEST_CASE("hashes that fall on one slot are still told apart") {
@@ -107,7 +107,7 @@ TEST_CASE("whatever is seen, sightings hold a bounded memory") {
     sightings.at(hash_of(i)).where = Sighting::kAmbient;
     if (i % 1000 == 0) largest = std::max(largest, sightings.bytes());
   }
-  CHECK(largest <= 2 * 2 * kGeneration * sizeof(Sighting));
+  CHECK(largest <= std::size_t{2} * 2 * kGeneration * sizeof(Sighting));
 }
 
 TEST_CASE("a session's hashes are its own") {
