@@ -40,8 +40,6 @@ bool stands_in(const std::vector<std::uint32_t>& words, const std::vector<std::u
              within.end();
 }
 
-// As detectors/hijack.cpp has them: from 3 on a ticket, from 5 on a page.
-constexpr double kObeysPoints = 5;
 constexpr double kHandedOverPointsMax = 4.5;
 constexpr double kHandedOverQuiet = 2.5;
 

@@ -12,6 +12,10 @@
 
 namespace tocsin::flow {
 
+// From here on a call is told: as a ticket, and as a page.  What detectors/hijack.cpp starts with.
+inline constexpr double kMayObeyPoints = 3;
+inline constexpr double kObeysPoints = 5;
+
 // What binds a call to an instruction.
 struct Link {
   bool identifier = false;     // of the instruction alone, and not the user's
