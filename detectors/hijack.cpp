@@ -91,12 +91,13 @@ class Hijack : public Detector {
   // asked to be told something; the text speaks of the user".
   static std::string reason(const flow::Obeying& obeying) {
     std::string text;
-    if (obeying.origin != nullptr) {
-      text = obeying.instruction != nullptr ? "the result at seq " : "a value from seq ";
-      text += std::to_string(obeying.origin->seq);
-      text +=
-          obeying.instruction != nullptr ? " asks for it: " + flow::link_text(obeying.link) : "";
-      text += "; ";
+    const std::string seq =
+        obeying.origin != nullptr ? std::to_string(obeying.origin->seq) : std::string();
+    if (obeying.instruction != nullptr) {
+      text = seq.empty() ? "a result of long before" : "the result at seq " + seq;
+      text += " asks for it: " + flow::link_text(obeying.link) + "; ";
+    } else if (!seq.empty()) {
+      text = "a value from seq " + seq + "; ";
     }
     text += flow::asked_text(obeying.asked);
     if (obeying.delegation == flow::Delegation::kActs) text += " and handed over what it says";

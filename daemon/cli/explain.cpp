@@ -107,14 +107,16 @@ void Explainer::explain_call(const EventContext& context) {
   }
   if (!context.flow->obeying) return;
   const flow::Obeying& obeying = *context.flow->obeying;
-  if (obeying.origin == nullptr) {
+  if (obeying.origin == nullptr && obeying.instruction == nullptr) {
     note("nobody asked",
          fmt::format("{} ({:.1f} points)", flow::asked_text(obeying.asked), obeying.points));
     return;
   }
   note(obeying.instruction != nullptr ? "obeys" : "acts on",
-       fmt::format("{} ({:.1f} points): {} = {}: {}", obeying.origin->seq, obeying.points,
-                   printable(obeying.path), printable(obeying.value, kValueBytes),
+       fmt::format("{} ({:.1f} points): {} = {}: {}",
+                   obeying.origin != nullptr ? std::to_string(obeying.origin->seq)
+                                             : "a result that is forgotten",
+                   obeying.points, printable(obeying.path), printable(obeying.value, kValueBytes),
                    flow::link_text(obeying.link)));
   std::string why(flow::asked_text(obeying.asked));
   if (obeying.delegation == flow::Delegation::kActs) why += "; and handed over what it says";

@@ -20,51 +20,51 @@ struct Word {
 
 // Verbs that decide wherever in a name they stand first.
 constexpr Word kVerbs[] = {
-    {"add", Effect::kWrite},       {"analyze", Effect::kRead},      {"append", Effect::kWrite},
-    {"approve", Effect::kEgress},  {"archive", Effect::kWrite},     {"ask", Effect::kEgress},
-    {"assign", Effect::kWrite},    {"book", Effect::kEgress},       {"broadcast", Effect::kEgress},
-    {"browse", Effect::kRead},     {"buy", Effect::kEgress},        {"calculate", Effect::kRead},
-    {"calc", Effect::kRead},       {"call", Effect::kEgress},       {"cancel", Effect::kWrite},
-    {"change", Effect::kWrite},    {"check", Effect::kRead},        {"checkout", Effect::kEgress},
-    {"clear", Effect::kWrite},     {"close", Effect::kWrite},       {"compare", Effect::kRead},
-    {"compute", Effect::kRead},    {"convert", Effect::kRead},      {"copy", Effect::kWrite},
-    {"count", Effect::kRead},      {"create", Effect::kWrite},      {"delete", Effect::kWrite},
-    {"deploy", Effect::kExecute},  {"describe", Effect::kRead},     {"disable", Effect::kWrite},
-    {"display", Effect::kRead},    {"donate", Effect::kEgress},     {"download", Effect::kRead},
-    {"edit", Effect::kWrite},      {"email", Effect::kEgress},      {"enable", Effect::kWrite},
-    {"eval", Effect::kExecute},    {"evaluate", Effect::kRead},     {"exec", Effect::kExecute},
-    {"execute", Effect::kExecute}, {"export", Effect::kEgress},     {"extract", Effect::kRead},
-    {"fetch", Effect::kRead},      {"filter", Effect::kRead},       {"find", Effect::kRead},
-    {"forward", Effect::kEgress},  {"get", Effect::kRead},          {"grant", Effect::kEgress},
-    {"has", Effect::kRead},        {"inspect", Effect::kRead},      {"install", Effect::kExecute},
-    {"insert", Effect::kWrite},    {"invite", Effect::kEgress},     {"invoke", Effect::kExecute},
-    {"is", Effect::kRead},         {"kill", Effect::kExecute},      {"launch", Effect::kExecute},
-    {"list", Effect::kRead},       {"load", Effect::kRead},         {"lock", Effect::kWrite},
-    {"log", Effect::kWrite},       {"login", Effect::kWrite},       {"look", Effect::kRead},
-    {"lookup", Effect::kRead},     {"make", Effect::kWrite},        {"mark", Effect::kWrite},
-    {"merge", Effect::kWrite},     {"message", Effect::kEgress},    {"modify", Effect::kWrite},
-    {"move", Effect::kWrite},      {"navigate", Effect::kRead},     {"notify", Effect::kEgress},
-    {"open", Effect::kRead},       {"order", Effect::kEgress},      {"parse", Effect::kRead},
-    {"pay", Effect::kEgress},      {"place", Effect::kEgress},      {"post", Effect::kEgress},
-    {"preview", Effect::kRead},    {"publish", Effect::kEgress},    {"purchase", Effect::kEgress},
-    {"push", Effect::kEgress},     {"put", Effect::kWrite},         {"query", Effect::kRead},
-    {"read", Effect::kRead},       {"reboot", Effect::kExecute},    {"refund", Effect::kEgress},
-    {"register", Effect::kWrite},  {"remove", Effect::kWrite},      {"rename", Effect::kWrite},
-    {"reply", Effect::kEgress},    {"request", Effect::kEgress},    {"reschedule", Effect::kWrite},
-    {"reserve", Effect::kEgress},  {"reset", Effect::kWrite},       {"restart", Effect::kExecute},
-    {"retrieve", Effect::kRead},   {"revoke", Effect::kWrite},      {"run", Effect::kExecute},
-    {"save", Effect::kWrite},      {"scan", Effect::kRead},         {"schedule", Effect::kWrite},
-    {"scrape", Effect::kRead},     {"search", Effect::kRead},       {"sell", Effect::kEgress},
-    {"send", Effect::kEgress},     {"set", Effect::kWrite},         {"share", Effect::kEgress},
-    {"show", Effect::kRead},       {"sort", Effect::kRead},         {"spawn", Effect::kExecute},
-    {"start", Effect::kWrite},     {"stop", Effect::kWrite},        {"store", Effect::kWrite},
-    {"submit", Effect::kEgress},   {"subscribe", Effect::kWrite},   {"summarize", Effect::kRead},
-    {"sync", Effect::kWrite},      {"think", Effect::kRead},        {"trade", Effect::kEgress},
-    {"transfer", Effect::kEgress}, {"translate", Effect::kRead},    {"trigger", Effect::kExecute},
-    {"tweet", Effect::kEgress},    {"uninstall", Effect::kExecute}, {"unlock", Effect::kWrite},
-    {"update", Effect::kWrite},    {"upload", Effect::kEgress},     {"validate", Effect::kRead},
-    {"verify", Effect::kRead},     {"view", Effect::kRead},         {"wire", Effect::kEgress},
-    {"withdraw", Effect::kEgress}, {"write", Effect::kWrite},
+    {"add", Effect::kWrite},        {"analyze", Effect::kRead},    {"append", Effect::kWrite},
+    {"approve", Effect::kEgress},   {"archive", Effect::kWrite},   {"ask", Effect::kEgress},
+    {"assign", Effect::kWrite},     {"book", Effect::kEgress},     {"broadcast", Effect::kEgress},
+    {"browse", Effect::kRead},      {"buy", Effect::kEgress},      {"calculate", Effect::kRead},
+    {"calc", Effect::kRead},        {"call", Effect::kEgress},     {"cancel", Effect::kWrite},
+    {"change", Effect::kWrite},     {"check", Effect::kRead},      {"checkout", Effect::kEgress},
+    {"clear", Effect::kWrite},      {"close", Effect::kWrite},     {"compare", Effect::kRead},
+    {"compute", Effect::kRead},     {"convert", Effect::kRead},    {"copy", Effect::kWrite},
+    {"count", Effect::kRead},       {"create", Effect::kWrite},    {"delete", Effect::kWrite},
+    {"deploy", Effect::kExecute},   {"describe", Effect::kRead},   {"disable", Effect::kWrite},
+    {"display", Effect::kRead},     {"donate", Effect::kEgress},   {"download", Effect::kRead},
+    {"edit", Effect::kWrite},       {"email", Effect::kEgress},    {"enable", Effect::kWrite},
+    {"eval", Effect::kExecute},     {"evaluate", Effect::kRead},   {"exec", Effect::kExecute},
+    {"execute", Effect::kExecute},  {"export", Effect::kEgress},   {"extract", Effect::kRead},
+    {"fetch", Effect::kRead},       {"filter", Effect::kRead},     {"find", Effect::kRead},
+    {"forward", Effect::kEgress},   {"get", Effect::kRead},        {"grant", Effect::kEgress},
+    {"has", Effect::kRead},         {"inspect", Effect::kRead},    {"install", Effect::kExecute},
+    {"insert", Effect::kWrite},     {"invite", Effect::kEgress},   {"invoke", Effect::kExecute},
+    {"is", Effect::kRead},          {"kill", Effect::kExecute},    {"launch", Effect::kExecute},
+    {"list", Effect::kRead},        {"load", Effect::kRead},       {"lock", Effect::kWrite},
+    {"log", Effect::kWrite},        {"login", Effect::kWrite},     {"mail", Effect::kEgress},
+    {"look", Effect::kRead},        {"lookup", Effect::kRead},     {"make", Effect::kWrite},
+    {"mark", Effect::kWrite},       {"merge", Effect::kWrite},     {"message", Effect::kEgress},
+    {"modify", Effect::kWrite},     {"move", Effect::kWrite},      {"navigate", Effect::kRead},
+    {"notify", Effect::kEgress},    {"open", Effect::kRead},       {"order", Effect::kEgress},
+    {"parse", Effect::kRead},       {"pay", Effect::kEgress},      {"place", Effect::kEgress},
+    {"post", Effect::kEgress},      {"preview", Effect::kRead},    {"publish", Effect::kEgress},
+    {"purchase", Effect::kEgress},  {"push", Effect::kEgress},     {"put", Effect::kWrite},
+    {"query", Effect::kRead},       {"read", Effect::kRead},       {"reboot", Effect::kExecute},
+    {"refund", Effect::kEgress},    {"register", Effect::kWrite},  {"remove", Effect::kWrite},
+    {"rename", Effect::kWrite},     {"reply", Effect::kEgress},    {"request", Effect::kEgress},
+    {"reschedule", Effect::kWrite}, {"reserve", Effect::kEgress},  {"reset", Effect::kWrite},
+    {"restart", Effect::kExecute},  {"retrieve", Effect::kRead},   {"revoke", Effect::kWrite},
+    {"run", Effect::kExecute},      {"save", Effect::kWrite},      {"scan", Effect::kRead},
+    {"schedule", Effect::kWrite},   {"scrape", Effect::kRead},     {"search", Effect::kRead},
+    {"sell", Effect::kEgress},      {"send", Effect::kEgress},     {"set", Effect::kWrite},
+    {"share", Effect::kEgress},     {"show", Effect::kRead},       {"sort", Effect::kRead},
+    {"spawn", Effect::kExecute},    {"start", Effect::kWrite},     {"stop", Effect::kWrite},
+    {"store", Effect::kWrite},      {"submit", Effect::kEgress},   {"subscribe", Effect::kWrite},
+    {"summarize", Effect::kRead},   {"sync", Effect::kWrite},      {"think", Effect::kRead},
+    {"trade", Effect::kEgress},     {"transfer", Effect::kEgress}, {"translate", Effect::kRead},
+    {"trigger", Effect::kExecute},  {"tweet", Effect::kEgress},    {"uninstall", Effect::kExecute},
+    {"unlock", Effect::kWrite},     {"update", Effect::kWrite},    {"upload", Effect::kEgress},
+    {"validate", Effect::kRead},    {"verify", Effect::kRead},     {"view", Effect::kRead},
+    {"wire", Effect::kEgress},      {"withdraw", Effect::kEgress}, {"write", Effect::kWrite},
 };
 
 // Nouns that name what runs, for tools without a verb.
@@ -139,9 +139,17 @@ bool is_noun_as_well(std::string_view word) {
 
 // What is kept of something: "order_history", "transfer_status".
 bool is_record(std::string_view word) {
-  constexpr std::string_view kWords[] = {"detail", "details", "history", "info",  "log",
-                                         "logs",   "price",   "prices",  "status"};
+  constexpr std::string_view kWords[] = {"history", "log", "logs", "price", "prices"};
   return std::ranges::find(kWords, word) != std::end(kWords);
+}
+
+// The same of most things, but not "post_status", "share_details", "request_info": these can be
+// sent.
+bool is_account_of(std::string_view word, std::string_view thing) {
+  constexpr std::string_view kWords[] = {"detail", "details", "info", "status"};
+  constexpr std::string_view kSending[] = {"mail", "message", "post", "request", "share"};
+  return std::ranges::find(kWords, word) != std::end(kWords) &&
+         std::ranges::find(kSending, thing) == std::end(kSending);
 }
 
 std::optional<Effect> look_up_name(const std::vector<std::string>& words) {
@@ -150,7 +158,10 @@ std::optional<Effect> look_up_name(const std::vector<std::string>& words) {
   if (words.size() > 1 && is_noun_as_well(words.front())) {
     const std::vector<std::string> last(1, words.back());
     const auto effect = look_up(last, std::begin(kVerbs), std::end(kVerbs));
-    if (effect == Effect::kRead || is_record(words.back())) return Effect::kRead;
+    if (effect == Effect::kRead || is_record(words.back()) ||
+        is_account_of(words.back(), words.front())) {
+      return Effect::kRead;
+    }
   }
   // A verb opens a name ("send_money") or follows what it belongs to ("gmail_send").
   const auto effect = look_up(words, std::begin(kVerbs), std::end(kVerbs));

@@ -1,7 +1,6 @@
 #include "detectors/flow/call.h"
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -11,32 +10,13 @@
 
 #include "daemon/text.h"
 #include "detectors/detector.h"
+#include "detectors/session/words.h"
 
 namespace tocsin::flow {
 namespace {
 
 constexpr std::size_t kSensesMax = 4096;    // tools whose names were looked at, a worker
 constexpr std::size_t kNameBytesMax = 256;  // of a tool's or parameter's name
-
-// Parameters that say where something goes, when nobody declared which do.
-bool names_destination(std::string_view path) {
-  static const std::array<std::uint64_t, 34> kWords = [] {
-    std::array<std::uint64_t, 34> hashes{};
-    constexpr std::string_view kNames[] = {
-        "to",      "recipient", "cc",      "bcc",      "email",       "address",  "url",
-        "uri",     "host",      "domain",  "endpoint", "webhook",     "channel",  "account",
-        "iban",    "payee",     "phone",   "number",   "user",        "username", "participant",
-        "invitee", "attendee",  "member",  "link",     "website",     "site",     "destination",
-        "target",  "receiver",  "contact", "server",   "beneficiary", "handle"};
-    static_assert(std::size(kNames) == 34);
-    for (std::size_t i = 0; i < hashes.size(); ++i) hashes[i] = token_hash(kNames[i]);
-    return hashes;
-  }();
-  for (const std::string& word : identifier_words(path.substr(0, kNameBytesMax))) {
-    if (std::ranges::find(kWords, token_hash(word)) != kWords.end()) return true;
-  }
-  return false;
-}
 
 bool is_noun_of(std::string_view word, std::string_view nouns) {
   while (!nouns.empty()) {
@@ -95,28 +75,16 @@ const CallReader::Sense& CallReader::sense_of(std::string_view tool) {
   if (const auto found = senses_.find(key); found != senses_.end()) return found->second;
   if (senses_.size() >= kSensesMax) senses_.clear();
   Sense sense;
-  bool looks_up = false;
   for (const std::string& word : identifier_words(tool.substr(0, kNameBytesMax))) {
     const std::uint64_t hash = token_hash(word);
     const Meaning meaning = meaning_of(hash);
     const bool verb = meaning.acts != 0 && sense.acts == 0;
-    looks_up |= (meaning.signs & kInforms) != 0;
+    sense.looks_up |= (meaning.signs & kInforms) != 0;
     if (verb) sense.acts |= meaning.acts;
     sense.acts |= acts_of_noun(word);
     if (!verb && (meaning.signs & kStop) == 0 && hash != 0) sense.nouns.push_back(hash);
   }
-  // "find_store", "order_status_check": what else looks like a verb is a noun.
-  if (looks_up) sense.acts = kFetch;
   return senses_.emplace(key, std::move(sense)).first->second;
-}
-
-bool CallReader::is_destination(std::string_view path) {
-  const std::uint64_t key = hash64(path) | 1U;
-  std::uint64_t& known = destinations_[(key >> 1U) % destinations_.size()];
-  if ((known | 1U) != key) {
-    known = names_destination(path) ? key : key & ~std::uint64_t{1};
-  }
-  return known == key;
 }
 
 Call CallReader::read(const Event& event, const EventContext& context,
@@ -124,35 +92,42 @@ Call CallReader::read(const Event& event, const EventContext& context,
   const Sense& sense = sense_of(event.tool.name);
   tokens_.clear();
   arguments_.clear();
+  limited_ = false;
   tokens_.reserve(kTokensMax);  // spans into it stay
-  for (const Leaf& leaf : event.tool.arguments) {
-    if (leaf.kind == LeafKind::kNull || leaf.kind == LeafKind::kBoolean) continue;
-    const std::size_t first = tokens_.size();
-    cut(leaf, memory);
-    if (tokens_.size() == first) continue;
-    Argument argument{.leaf = &leaf,
-                      .tokens = std::span(tokens_).subspan(first),
-                      .slot = memory.mixed(hash64(leaf.path, hash64(event.tool.name)))};
-    if (context.tool.declared != nullptr) {
-      const std::string_view root = leaf.path.substr(0, leaf.path.find('.'));
-      argument.destination = std::ranges::find(context.tool.declared->destination, root) !=
-                             context.tool.declared->destination.end();
-    } else {
-      argument.destination = is_destination(leaf.path);
+  for (const bool destinations : {true, false}) {
+    for (const Leaf& leaf : event.tool.arguments) {
+      if (leaf.kind == LeafKind::kNull || leaf.kind == LeafKind::kBoolean) continue;
+      if (session::is_destination(leaf, context.tool) != destinations) continue;
+      read_argument(leaf, destinations, event.tool.name, memory);
     }
-    arguments_.push_back(argument);
   }
-  return {.effect = context.tool.effect,
+  const Effect effect = context.tool.effect;
+  // Of what looks something up, what else looks like a verb is a noun.
+  const Acts by_name = effect == Effect::kRead && sense.looks_up ? kFetch : sense.acts;
+  return {.effect = effect,
           .inferred = context.tool.inferred,
-          .acts = context.tool.effect == Effect::kExecute ? acts_of_arguments() : sense.acts,
+          .limited = limited_,
+          .acts = effect == Effect::kExecute ? acts_of_arguments() : by_name,
           .nouns = sense.nouns,
           .tokens = tokens_,
           .arguments = arguments_};
 }
 
+void CallReader::read_argument(const Leaf& leaf, bool destination, std::string_view tool,
+                               const SessionMemory& memory) {
+  const std::size_t first = tokens_.size();
+  cut(leaf, memory);
+  if (tokens_.size() == first) return;
+  arguments_.push_back({.leaf = &leaf,
+                        .tokens = std::span(tokens_).subspan(first),
+                        .destination = destination,
+                        .slot = memory.mixed(hash64(leaf.path, hash64(tool)))});
+}
+
 void CallReader::cut(const Leaf& leaf, const SessionMemory& memory) {
   cut_.clear();
   tokenize(leaf.text.substr(0, kTextBytesMax), cut_);
+  limited_ |= leaf.text.size() > kTextBytesMax || tokens_.size() + cut_.size() > kTokensMax;
   for (const Token& token : cut_) {
     if (tokens_.size() >= kTokensMax) return;
     const std::uint32_t hash = memory.mixed(token.hash);
@@ -161,6 +136,10 @@ void CallReader::cut(const Leaf& leaf, const SessionMemory& memory) {
          .token = token,
          .meaning = token.kind == TokenKind::kWord ? meaning_of(token.hash) : Meaning{},
          .users = memory.said_by_principal(hash)});
+    CallToken& made = tokens_.back();
+    if (made.users) continue;
+    made.seen = memory.sightings.find(hash);
+    if (made.seen != nullptr) made.source = memory.source(made.seen->source);
   }
 }
 

@@ -1,7 +1,6 @@
 // A tool call, cut up: what its name says it does, and its arguments' words and identifiers.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -27,6 +26,10 @@ struct CallToken {
   Token token;
   Meaning meaning;
   bool users = false;  // the user or the system prompt has it
+  // Where a value that is not the user's was seen, and the result it was first seen in; null:
+  // nowhere, or that result is forgotten.
+  const Sighting* seen = nullptr;
+  const Source* source = nullptr;
 
   // Neither the user's nor a word that says nothing.
   [[nodiscard]] bool is_foreign() const {
@@ -49,6 +52,7 @@ struct Argument {
 struct Call {
   Effect effect = Effect::kRead;
   bool inferred = true;                  // the effect
+  bool limited = false;                  // arguments were longer than what is read of them
   Acts acts = 0;                         // by the tool's name; of an executor by its arguments
   std::span<const std::uint64_t> nouns;  // what the tool works on: token hashes
   std::span<const CallToken> tokens;
@@ -64,7 +68,9 @@ struct Call {
 // One a worker; not thread-safe.
 class CallReader {
  public:
-  static constexpr std::size_t kTokensMax = 4096;  // of a call's arguments together
+  // Of a call's arguments together.  Destinations are read first: no length of what is sent hides
+  // where it goes.
+  static constexpr std::size_t kTokensMax = 4096;
 
   Call read(const Event& event, const EventContext& context, const SessionMemory& memory);
 
@@ -72,21 +78,21 @@ class CallReader {
   // What a tool's name says.
   struct Sense {
     Acts acts = 0;
+    bool looks_up = false;  // "find_store", "order_status_check"
     std::vector<std::uint64_t> nouns;
   };
 
   const Sense& sense_of(std::string_view tool);
-  // Whether a parameter of this name says where something goes.
-  bool is_destination(std::string_view path);
+  void read_argument(const Leaf& leaf, bool destination, std::string_view tool,
+                     const SessionMemory& memory);
   void cut(const Leaf& leaf, const SessionMemory& memory);
   [[nodiscard]] Acts acts_of_arguments() const;
 
   std::vector<Token> cut_;
   std::vector<CallToken> tokens_;
   std::vector<Argument> arguments_;
+  bool limited_ = false;
   std::unordered_map<std::uint64_t, Sense> senses_;
-  // Names of parameters looked at last, by their hash, whose lowest bit is what was found.
-  std::array<std::uint64_t, 256> destinations_{};
 };
 
 }  // namespace tocsin::flow

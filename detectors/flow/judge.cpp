@@ -62,9 +62,6 @@ constexpr double kFramePointsMax = 3;
 constexpr unsigned kProsePercent = 30;  // of an argument's word triples
 constexpr unsigned kSomeProsePercent = 15;
 
-int strong_frames(Frames frames) {
-  return std::popcount(static_cast<unsigned>(frames & kStrongFrames));
-}
 int weak_frames(Frames frames) {
   return std::popcount(static_cast<unsigned>(frames & ~kStrongFrames));
 }
@@ -109,8 +106,8 @@ Delegation Judge::delegation(const Instruction& instruction, const Call& call,
   return Delegation::kNone;
 }
 
-Judge::Facts Judge::facts(const Call& call, const SessionMemory& memory) {
-  Facts facts{.asked = asked(call, memory)};
+Judge::Facts Judge::facts(const Call& call, Asked asked, const SessionMemory& memory) {
+  Facts facts{.asked = asked};
   facts.all_users =
       std::ranges::none_of(call.tokens, [](const CallToken& token) { return token.is_foreign(); });
   bool destinations = false;
@@ -140,10 +137,7 @@ int Judge::bind(const CallToken& token, const Argument& argument, const Instruct
   const bool strong = is_identifier(token.token.kind);
   const std::uint32_t wanted = strong ? token.hash | 1U : token.hash;
   const bool within = std::ranges::find(instruction.tokens, wanted) != instruction.tokens.end();
-  const Sighting* seen = memory.sightings.find(token.hash);
-  const Source* first = seen == nullptr ? nullptr : memory.source(seen->source);
-  const bool derived = !within && first != nullptr && (seen->where & Sighting::kDerived) != 0 &&
-                       first->parent == index + 1;
+  const bool derived = !within && token.source != nullptr && token.source->parent == index + 1;
   if (!within && !derived) return 0;
   if (!strong) {
     link.short_value = true;
@@ -153,7 +147,7 @@ int Judge::bind(const CallToken& token, const Argument& argument, const Instruct
     link.derived = true;
     return kShared;
   }
-  if (seen != nullptr && (seen->where & Sighting::kAmbient) != 0) {
+  if (token.seen != nullptr && (token.seen->where & Sighting::kAmbient) != 0) {
     link.shared = true;
     return kShared;
   }
@@ -220,7 +214,7 @@ double Judge::points_of_link(const Match& match) {
 
 double Judge::points(const Match& match, const Facts& facts, const Call& call,
                      const Obeying& found) {
-  double points = points_of_link(match);
+  double points = match.points;
   if (match.act) points += 1;
   if (match.noun) points += 1;
   if (match.link.destination) points += 1;
@@ -245,25 +239,25 @@ double Judge::points(const Match& match, const Facts& facts, const Call& call,
   // the user.
   if (found.delegation == Delegation::kActs) points = std::min(points, kHandedOverPointsMax);
   // Who asks for such an act with this text at hand mostly gets what it names from the text.
-  const bool taken_over =
-      facts.asked == Asked::kThis && found.delegation != Delegation::kNone && points < kObeysPoints;
+  // But where the user had named what to act on, another thing in its place is the text's.
+  const bool another = match.link.replaces && found.delegation != Delegation::kActs;
+  const bool taken_over = facts.asked == Asked::kThis && found.delegation != Delegation::kNone &&
+                          !another && points < kObeysPoints;
   return taken_over ? std::min(points, kHandedOverQuiet) : points;
 }
 
 // Values alone: the user only asked to be told something, and the call acts with what it read.
-std::optional<Obeying> Judge::judge_values(const Call& call, const SessionMemory& memory) {
-  if (!call.is_act() || asked(call, memory) != Asked::kNothing) return std::nullopt;
+std::optional<Obeying> Judge::judge_values(const Call& call, Asked asked) {
+  if (!call.is_act() || asked != Asked::kNothing) return std::nullopt;
   // What is installed is a name from somewhere; only a place is more than a coincidence.
   const bool installs =
       call.effect == Effect::kExecute && (call.acts & (kDelete | kGrant | kPay)) == 0;
   for (const Argument& argument : call.arguments) {
     for (const CallToken& token : argument.tokens) {
       if (!token.is_foreign() || (installs && token.token.kind != TokenKind::kUrl)) continue;
-      const Sighting* seen = memory.sightings.find(token.hash);
-      const Source* source = seen == nullptr ? nullptr : memory.source(seen->source);
-      if (source == nullptr) continue;
+      if (token.source == nullptr) continue;
       return Obeying{.points = kUnrequestedValuePoints,
-                     .origin = &source->origin,
+                     .origin = &token.source->origin,
                      .link = {.shared = true},
                      .asked = Asked::kNothing,
                      .path = argument.leaf->path,
@@ -273,9 +267,9 @@ std::optional<Obeying> Judge::judge_values(const Call& call, const SessionMemory
   return Obeying{.points = kUnrequestedPoints, .asked = Asked::kNothing};
 }
 
-std::optional<Obeying> Judge::judge(const Call& call, const SessionMemory& memory) {
+std::optional<Obeying> Judge::judge(const Call& call, Asked asked, const SessionMemory& memory) {
   std::optional<Obeying> most;
-  const Facts known = facts(call, memory);
+  const Facts known = facts(call, asked, memory);
   const auto take = [&most](const std::optional<Obeying>& found) {
     if (found && (!most || found->points > most->points)) most = found;
   };
@@ -296,12 +290,13 @@ std::optional<Obeying> Judge::judge(const Call& call, const SessionMemory& memor
     match.noun = std::ranges::any_of(
         call.nouns, [&](std::uint64_t noun) { return names(instruction, memory.mixed(noun)); });
     const bool by_frames = match.strong && match.act && match.noun;
-    if (points_of_link(match) == 0 || (known.all_users && !by_frames)) continue;
+    match.points = points_of_link(match);
+    if (match.points == 0 || (known.all_users && !by_frames)) continue;
     if (const Source* source = memory.source(instruction.source)) found.origin = &source->origin;
     found.points = points(match, known, call, found);
     take(found);
   }
-  take(judge_values(call, memory));
+  take(judge_values(call, asked));
   return most;
 }
 

@@ -40,7 +40,8 @@ enum class Asked : std::uint8_t {
 struct Obeying {
   double points = 0;
   const Instruction* instruction = nullptr;  // null: no text asked, values alone were taken over
-  const Origin* origin = nullptr;            // the result in which it, or the value, stands
+  // The result in which it, or the value, stands; null: forgotten, or no value was read.
+  const Origin* origin = nullptr;
   Frames frames = 0;
   Link link;
   Asked asked = Asked::kOther;
@@ -56,7 +57,7 @@ class Judge {
 
   // The instruction that the call obeys most; nothing when no instruction binds it.  Points below
   // those of a ticket (detectors/hijack.cpp) are returned, too.
-  std::optional<Obeying> judge(const Call& call, const SessionMemory& memory);
+  std::optional<Obeying> judge(const Call& call, Asked asked, const SessionMemory& memory);
 
  private:
   // What does not depend on the instruction.
@@ -73,9 +74,10 @@ class Judge {
     bool act = false;     // both are of one kind
     bool noun = false;    // the instruction names what the tool works on
     bool strong = false;  // it speaks as if it were the user
+    double points = 0;    // of the link
   };
 
-  static Facts facts(const Call& call, const SessionMemory& memory);
+  static Facts facts(const Call& call, Asked asked, const SessionMemory& memory);
   static Delegation delegation(const Instruction& instruction, const Call& call,
                                const SessionMemory& memory);
   Link link(const Call& call, const Instruction& instruction, std::size_t index,
@@ -85,7 +87,7 @@ class Judge {
   static double points_of_link(const Match& match);
   static double points(const Match& match, const Facts& facts, const Call& call,
                        const Obeying& found);
-  static std::optional<Obeying> judge_values(const Call& call, const SessionMemory& memory);
+  static std::optional<Obeying> judge_values(const Call& call, Asked asked);
 
   std::vector<std::uint32_t> words_;  // of the argument at hand
 };

@@ -51,7 +51,6 @@ constexpr ActWords kActWords[] = {
      "assign "
      "archive turn raise lower swap rotate downgrade upgrade amend unlock lock deactivate activate "
      "ändere aktualisiere setze verschiebe ersetze deaktiviere aktiviere modifie modifiez changez "
-     "mets "
      "mettez remplace remplacez désactive désactivez activez cambia cambie actualiza actualice "
      "modifica "
      "modifique mueve mueva reemplaza desactiva desactive activa altere atualize wijzig verander"},
@@ -74,11 +73,11 @@ constexpr ActWords kActWords[] = {
     {kFetch,
      "open visit browse download get fetch read retrieve check search find look list access go "
      "click "
-     "navigate view load query load scan follow see öffne besuche lies rufe lade ouvre ouvrez "
+     "navigate view load query load scan follow see öffne besuche rufe lade ouvre ouvrez "
      "visite "
-     "visitez lis lisez consulte consultez télécharge téléchargez abre abra visita lee lea "
+     "visitez lis lisez consulte consultez télécharge téléchargez abre abra visita lea "
      "descarga "
-     "descargue consulta apri leggi baixe leia bezoek lees"},
+     "descargue consulta apri leggi baixe leia bezoek"},
     {kGrant,
      "grant invite share allow permit authorize authorise approve give promote whitelist add "
      "enroll "
@@ -105,7 +104,7 @@ constexpr SignWords kSignWords[] = {
     {kPolite, "please kindly bitte veuillez prière favor gelieve"},
     {kOpener,
      "then first next also now finally afterwards and so just lastly additionally immediately "
-     "quickly simply do go ahead sure ensure remember dont forget todo note task step action dann "
+     "quickly simply do go ahead sure ensure remember forget todo note task step action dann "
      "zuerst "
      "danach außerdem nun ensuite puis abord aussi luego después primero también ahora poi anche"},
     {kYou,
@@ -139,8 +138,11 @@ constexpr SignWords kSignWords[] = {
      "silently secretly discreetly quietly covertly hidden stealthily heimlich discrètement "
      "secrètement discretamente"},
     {kNegation,
-     "not never dont without no avoid cannot cant nicht nie ohne kein ne pas jamais sans nunca sin "
-     "non senza niet"},
+     "not never dont doesnt didnt isnt arent wasnt werent wont wouldnt shouldnt couldnt mustnt "
+     "neednt "
+     "hasnt havent without no avoid cannot cant nicht nie ohne kein ne pas jamais nunca sin non "
+     "senza "
+     "niet"},
     {kTell,
      "tell mention inform notify reveal disclose show alert ask confirm say acknowledge explain "
      "warn "
@@ -183,21 +185,21 @@ constexpr SignWords kSignWords[] = {
      "catch get fetch search calculate compute determine identify display view browse translate "
      "siehe schau voir voyez voici mira ver véase analyse analyze extract recommend suggest use "
      "think guess estimate zeige zeig nenne "
-     "sag sage such suche finde fasse vergleiche lies montre montrez dis dites trouve trouvez "
+     "sag sage such suche finde fasse vergleiche montre montrez dis dites trouve trouvez "
      "cherche "
      "résume lis muestra muestre dime diga busca busque resume lee mostra dimmi trova cerca leggi"},
     {kAsksQuestion,
      "est-ce est-il est-elle what who when where which why how is are was were do does did has "
      "have had can could would will "
-     "am whose under in on anything any wie wer wann wo welche welcher welches warum ist sind hat "
+     "am whose wie wer wann wo welche welcher welches warum ist sind hat "
      "haben kann qui quand où quel quelle quels quelles combien comment pourquoi est que quoi qué "
      "cuál "
-     "cuáles quién cuándo dónde cómo cuánto cuántos cuánta cuántas a chi quando dove come quanto "
+     "cuáles quién cuándo dónde cómo cuánto cuántos cuánta cuántas chi quando dove come quanto "
      "quale"},
     {kJoins, "and then also und et y e dann puis luego"},
     {kPast,
      "is are was were has have had wrote sent said told gave got made put came went did does paid "
-     "asked phoned called left took saw found bought needs wants uses looks says writes asks shows "
+     "asked phoned called left took saw found bought "
      "hat ist war schrieb fails complains flickers cost lost kept held meant met read ran set sold "
      "stood thought understood won a est était ha es era tiene"},
     {kParticle, "in over out up off on"},
@@ -222,7 +224,7 @@ constexpr SignWords kSignWords[] = {
     {kSpeaker, "i me my mine we us our ich mir mich wir uns je moi nous yo mi nosotros"},
     {kDetail,
      "based using use from per accordingly according within in contained listed attached given "
-     "provided mentioned shown stated found basierend laut gemäß aus selon dans según en"},
+     "provided mentioned shown stated found basierend laut gemäß aus selon según en"},
     {kContainer,
      "list file email mail message page site website document note letter bill invoice notice "
      "ticket "

@@ -5,12 +5,8 @@
 // can choose a text that collides with the user's.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
-#include <span>
-#include <string_view>
 #include <vector>
 
 #include "daemon/finding.h"
@@ -39,12 +35,18 @@ class HashSet {
 
 // Where an identifier was seen.
 struct Sighting {
-  static constexpr std::uint16_t kAmbient = 1U << 0U;  // outside of any passage that asks
-  static constexpr std::uint16_t kAsked = 1U << 1U;    // within one
-  static constexpr std::uint16_t kDerived = 1U << 2U;  // in a result that an asking passage led to
-  std::uint32_t hash = 0;                              // 0: free
-  std::uint16_t source = 0;                            // first seen there: SessionMemory::source
-  std::uint16_t where = 0;
+  static constexpr unsigned kAmbient = 1U << 0U;  // outside of any passage that asks
+  static constexpr unsigned kAsked = 1U << 1U;    // within one
+  static constexpr unsigned kWhereMask = 3;
+  static constexpr std::uint32_t kSourceMask = (std::uint32_t{1} << 30U) - 1;
+  std::uint32_t hash = 0;         // 0: free
+  std::uint32_t source : 30 = 0;  // first seen there: SessionMemory::source
+  std::uint32_t where : 2 = 0;
+
+  void see(std::uint32_t in_source, unsigned at) {
+    if (where == 0) source = in_source & kSourceMask;
+    where = (where | at) & kWhereMask;
+  }
 };
 
 // Identifiers and where they were seen.  In two generations: when one is full, the one before it is
@@ -75,7 +77,6 @@ class Sightings {
 // A result that was read.
 struct Source {
   Origin origin;
-  std::uint32_t call = 0;  // hash of the call's id; 0: unknown
   bool untrusted = false;  // may hold what third parties wrote
   bool private_data = false;
   bool named = false;        // the user named what was read
@@ -88,7 +89,7 @@ enum class Delegation : std::uint8_t { kNone, kMaterial, kActs };
 
 // A passage of a result that asks.
 struct Instruction {
-  std::uint16_t source = 0;  // SessionMemory::source
+  std::uint32_t source = 0;  // SessionMemory::source
   Frames frames = 0;
   Acts acts = 0;
   bool named = false;                 // the user named where it stands
@@ -109,22 +110,14 @@ inline constexpr std::size_t kPendingCallsMax = 16;
 inline constexpr std::size_t kSourcesMax = 64;
 inline constexpr std::size_t kFilledMax = 16;
 
-struct MemoryLimits {
-  std::size_t user_tokens_max = 4096;
-  std::size_t own_tokens_max = 2048;
-  std::size_t sightings_max = 1024;  // of each generation
-  std::size_t instructions_max = 24;
-};
+inline constexpr std::size_t kInstructionsMax = 24;
+inline constexpr std::size_t kUserTokensMax = 4096;
+inline constexpr std::size_t kOwnTokensMax = 2048;
+inline constexpr std::size_t kSightingsMax = 1024;  // of each generation
 
 // Plain data with bounded containers; the reader writes it, detectors only read.
 struct SessionMemory {
-  explicit SessionMemory(std::uint64_t session_seed, const MemoryLimits& limits = {})
-      : seed(session_seed),
-        user(limits.user_tokens_max),
-        names(limits.user_tokens_max),
-        system(limits.user_tokens_max),
-        own(limits.own_tokens_max),
-        sightings(limits.sightings_max) {}
+  explicit SessionMemory(std::uint64_t session_seed) : seed(session_seed) {}
 
   // A token's hash as this session keeps it, the lowest bit clear, never 0.
   [[nodiscard]] std::uint32_t mixed(std::uint64_t token_hash) const {
@@ -136,23 +129,22 @@ struct SessionMemory {
   [[nodiscard]] bool said_by_principal(std::uint32_t hash) const {
     return user.contains(hash) || system.contains(hash);
   }
-  // The result with this number, counted from the session's first, modulo 2^16; null once it is
-  // forgotten.
-  [[nodiscard]] const Source* source(std::uint16_t number) const {
-    const auto at = static_cast<std::uint16_t>(number - sources_forgotten);
+  // The result with this number, counted from the session's first; null once it is forgotten.
+  [[nodiscard]] const Source* source(std::uint32_t number) const {
+    const std::uint32_t at = number - sources_forgotten;  // of a forgotten one: very large
     return at < sources.size() ? &sources[at] : nullptr;
   }
   // Memory held beyond this object.
   [[nodiscard]] std::size_t bytes() const;
 
   std::uint64_t seed;
-  HashSet user;
-  HashSet names;   // the user's: identifiers, what is written with a capital or in quotes
-  HashSet system;  // identifiers of the system prompt
-  HashSet own;     // words of the agent's own arguments: what it reads again is an echo
-  Sightings sightings;
+  HashSet user{kUserTokensMax};
+  HashSet names{kUserTokensMax};  // the user's: identifiers, words with a capital or behind a quote
+  HashSet system{kUserTokensMax};  // identifiers of the system prompt
+  HashSet own{kOwnTokensMax};      // words of the agent's arguments: what it reads again is an echo
+  Sightings sightings{kSightingsMax};
   std::vector<Source> sources;  // the latest kSourcesMax
-  std::size_t sources_forgotten = 0;
+  std::uint32_t sources_forgotten = 0;
   std::vector<Instruction> instructions;
   std::vector<PendingCall> pending;  // the latest kPendingCallsMax
   UserWishes wishes;

@@ -1,10 +1,11 @@
 #include "detectors/flow/passage.h"
 
 #include <algorithm>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+
+#include "detectors/flow/word_hash.h"
 
 namespace tocsin::flow {
 namespace {
@@ -136,8 +137,8 @@ class Reader {
       if (between != Gap::kNone && i > clause.first && r_.clauses.size() + 1 < kClausesMax) {
         clause.last = i;
         r_.clauses.push_back(clause);
-        if (between == Gap::kField && r_.fields < UINT16_MAX) ++r_.fields;
-        clause = {.first = i, .field = r_.fields};
+        const int next = between == Gap::kField ? 1 : 0;  // kClausesMax fit
+        clause = {.first = i, .field = static_cast<std::uint16_t>(clause.field + next)};
       }
       end = token.end;
     }
@@ -147,17 +148,13 @@ class Reader {
 
   // ------------------------------------------------------------------ what a clause says
 
-  Meaning meaning(std::uint32_t token) const {
-    return r_.tokens[token].kind == TokenKind::kWord ? meaning_of(r_.tokens[token].hash)
-                                                     : Meaning{};
-  }
+  [[nodiscard]] const Meaning& meaning(std::uint32_t token) const { return r_.meanings[token]; }
 
   void judge(Clause& clause) {
     Signs all = 0;
     for (std::uint32_t i = clause.first; i < clause.last; ++i) {
-      const Meaning word = meaning(i);
-      all |= word.signs;
-      clause.acts |= word.acts;
+      all |= meaning(i).signs;
+      clause.acts |= meaning(i).acts;
     }
     ask_by_verb(clause);
     if (!clause.asks) ask_by_modal(clause);
@@ -169,17 +166,31 @@ class Reader {
   void ask_by_verb(Clause& clause) {
     const std::uint32_t end = std::min<std::uint32_t>(clause.last, clause.first + kOpenerWordsMax);
     for (std::uint32_t i = clause.first; i < end; ++i) {
-      const Meaning word = meaning(i);
+      const Meaning& word = meaning(i);
       if (word.acts != 0 && !r_.tokens[i].inflected && !was_noun(i, clause)) {
-        clause.asks = clause.opens = true;
+        clause.asks = true;
         clause.asked = word.acts;
         return;
       }
       const bool passes = (word.signs & (kOpener | kPolite | kModal | kUrgent)) != 0 ||
                           ((word.signs & (kYou | kSpeaker)) != 0 && i > clause.first) ||
-                          is_address(i, clause);
+                          is_address(i, clause) || is_reminder(i, clause) ||
+                          (i > clause.first && is_to_verb(i));
       if (!passes) return;
     }
+  }
+
+  // "Be sure to send", "don't forget to send": an opener stands before.
+  bool is_to_verb(std::uint32_t i) const {
+    static constexpr std::uint64_t kTo = word_hash("to");
+    return r_.tokens[i].hash == kTo && (meaning(i - 1).signs & kOpener) != 0;
+  }
+
+  // "Don't forget to send ..." asks for what it seems to deny.
+  bool is_reminder(std::uint32_t i, const Clause& clause) const {
+    static constexpr std::uint64_t kForget = word_hash("forget");
+    return (meaning(i).signs & kNegation) != 0 && i + 1 < clause.last &&
+           r_.tokens[i + 1].hash == kForget;
   }
 
   // What looked like a verb was a noun: "Order of", "Transfer fee", "Book 3", "Email:".
@@ -205,9 +216,8 @@ class Reader {
   void ask_by_modal(Clause& clause) {
     bool asking = false;
     std::size_t since = 0;
-    bool you = false;
     for (std::uint32_t i = clause.first; i < clause.last; ++i) {
-      const Meaning word = meaning(i);
+      const Meaning& word = meaning(i);
       if (asking && word.acts != 0 && !r_.tokens[i].inflected && !was_noun(i, clause)) {
         clause.asks = true;
         clause.asked |= word.acts;
@@ -219,9 +229,8 @@ class Reader {
         asking = false;
       }
       if (asking && ++since > kModalReach) asking = false;
-      if ((word.signs & kYou) != 0) you = true;
       const bool must = (word.signs & (kModal | kPolite)) != 0 || is_to(i, clause);
-      const bool request = you && (word.signs & kYou) != 0 && starts_question(i, clause);
+      const bool request = (word.signs & kYou) != 0 && starts_question(i, clause);
       if (must || request) {
         asking = true;
         since = 0;
@@ -232,11 +241,11 @@ class Reader {
   // "Guests are to be booked into ...", "it has to be installed": nobody is told, and it is an
   // order.
   bool is_to(std::uint32_t i, const Clause& clause) const {
-    static const std::uint64_t kTo = token_hash("to");
+    static constexpr std::uint64_t kTo = word_hash("to");
     return r_.tokens[i].hash == kTo && i + 1 < clause.last && hash_is_be(i + 1);
   }
   bool hash_is_be(std::uint32_t i) const {
-    static const std::uint64_t kBe = token_hash("be");
+    static constexpr std::uint64_t kBe = word_hash("be");
     return r_.tokens[i].hash == kBe;
   }
   std::string_view word(std::uint32_t i) const {
@@ -257,9 +266,9 @@ class Reader {
 
   // "Can the cellar door have the code 4471?", "Could somebody make her an editor?"
   void ask_by_question(Clause& clause) {
-    static const std::uint64_t kCan[] = {token_hash("can"),   token_hash("could"),
-                                         token_hash("would"), token_hash("will"),
-                                         token_hash("may"),   token_hash("might")};
+    static constexpr std::uint64_t kCan[] = {word_hash("can"),   word_hash("could"),
+                                             word_hash("would"), word_hash("will"),
+                                             word_hash("may"),   word_hash("might")};
     for (std::uint32_t i = clause.first; i < clause.last; ++i) {
       const bool opens = i == clause.first || at_or_space(text_, r_.tokens[i - 1].end) == ',';
       if (!opens || std::ranges::find(kCan, r_.tokens[i].hash) == std::end(kCan)) continue;
@@ -274,9 +283,9 @@ class Reader {
   // "can you", "could you", "want you": the word before "you" makes it a request.
   bool starts_question(std::uint32_t i, const Clause& clause) const {
     if (i == clause.first) return false;
-    static const std::uint64_t kBefore[] = {
-        token_hash("can"),  token_hash("could"), token_hash("would"), token_hash("will"),
-        token_hash("want"), token_hash("ask"),   token_hash("need")};
+    static constexpr std::uint64_t kBefore[] = {
+        word_hash("can"),  word_hash("could"), word_hash("would"), word_hash("will"),
+        word_hash("want"), word_hash("ask"),   word_hash("need")};
     return std::ranges::find(kBefore, r_.tokens[i - 1].hash) != std::end(kBefore);
   }
 
@@ -302,10 +311,10 @@ class Reader {
   // The word alone is a topic; with "you", before a comma or colon, or after "dear", "to", "hey" it
   // is who is spoken to.
   bool speaks_to_assistant(const Clause& clause) const {
-    static const std::uint64_t kTo[] = {
-        token_hash("dear"),  token_hash("hey"),       token_hash("hello"),  token_hash("hi"),
-        token_hash("to"),    token_hash("attention"), token_hash("for"),    token_hash("an"),
-        token_hash("liebe"), token_hash("cher"),      token_hash("querido")};
+    static constexpr std::uint64_t kTo[] = {
+        word_hash("dear"),  word_hash("hey"),       word_hash("hello"),  word_hash("hi"),
+        word_hash("to"),    word_hash("attention"), word_hash("for"),    word_hash("an"),
+        word_hash("liebe"), word_hash("cher"),      word_hash("querido")};
     bool you = false;
     for (std::uint32_t i = clause.first; i < clause.last; ++i)
       you |= (meaning(i).signs & kYou) != 0;
@@ -336,9 +345,9 @@ class Reader {
   }
 
   bool the_user(const Clause& clause) const {
-    static const std::uint64_t kThe[] = {token_hash("the"), token_hash("this"), token_hash("your"),
-                                         token_hash("our"), token_hash("el"),   token_hash("der"),
-                                         token_hash("den"), token_hash("dem")};
+    static constexpr std::uint64_t kThe[] = {word_hash("the"), word_hash("this"), word_hash("your"),
+                                             word_hash("our"), word_hash("el"),   word_hash("der"),
+                                             word_hash("den"), word_hash("dem")};
     for (std::uint32_t i = clause.first; i < clause.last; ++i) {
       if ((meaning(i).signs & kUserWord) == 0) continue;
       if (i > clause.first && std::ranges::find(kThe, r_.tokens[i - 1].hash) != std::end(kThe)) {
@@ -362,16 +371,19 @@ class Reader {
 
   // A delimiter of roles or messages around the clause: <system>, [INST], <|...|>, ### System:
   bool role_mark(const Clause& clause) const {
-    static const std::uint64_t kRoles[] = {
-        token_hash("system"), token_hash("inst"),      token_hash("user"),
-        token_hash("human"),  token_hash("assistant"), token_hash("instruction"),
-        token_hash("prompt"), token_hash("im_start"),  token_hash("im_end"),
-        token_hash("admin"),  token_hash("developer"), token_hash("override"),
-        token_hash("command")};
+    static constexpr std::uint64_t kRoles[] = {
+        word_hash("system"),    word_hash("inst"),        word_hash("user"),   word_hash("human"),
+        word_hash("assistant"), word_hash("instruction"), word_hash("prompt"), word_hash("admin"),
+        word_hash("developer"), word_hash("override"),    word_hash("command")};
+    static const std::uint64_t kMarks[] = {token_hash("im_start"), token_hash("im_end")};
     const Token& first = r_.tokens[clause.first];
     const char before = first.begin > 0 ? text_[first.begin - 1] : ' ';
     const char behind = at_or_space(text_, first.end);
-    const bool known = std::ranges::find(kRoles, first.hash) != std::end(kRoles);
+    const bool marked = before == '[' || before == '|' || before == '#' || before == '<' ||
+                        behind == ']' || behind == ':';
+    if (!marked) return false;
+    const bool known = std::ranges::find(kRoles, first.hash) != std::end(kRoles) ||
+                       std::ranges::find(kMarks, first.hash) != std::end(kMarks);
     if (known && (before == '[' || before == '|' || before == '#' || behind == ']')) return true;
     if (known && behind == ':' && is_upper(text_[first.begin])) return true;
     // A tag of our own making around a passage: <INFORMATION>, <important_note>.
@@ -386,16 +398,15 @@ class Reader {
     constexpr std::size_t kLettersMin = 5;
     const std::size_t end = r_.tokens[clause.last - 1].end;
     if (text_.substr(end, 3) == "!!!") return true;
-    std::size_t capitals = 0;
+    if ((meaning(clause.first).signs & (kUrgent | kTask)) == 0) return false;
     for (std::uint32_t i = clause.first; i < clause.last; ++i) {
-      const Token& token = r_.tokens[i];
-      const std::string_view word = text_.substr(token.begin, token.end - token.begin);
-      if (token.kind == TokenKind::kWord && word.size() >= kLettersMin &&
-          std::ranges::all_of(word, is_upper)) {
-        ++capitals;
+      const std::string_view capitals = word(i);
+      if (r_.tokens[i].kind == TokenKind::kWord && capitals.size() >= kLettersMin &&
+          std::ranges::all_of(capitals, is_upper)) {
+        return true;
       }
     }
-    return capitals >= 1 && (meaning(clause.first).signs & (kUrgent | kTask)) != 0;
+    return false;
   }
 
   // ------------------------------------------------------------------ passages
@@ -418,34 +429,38 @@ class Reader {
     for (std::size_t k = begin; k <= std::min(i + kFrameReach, r_.clauses.size() - 1); ++k) {
       near |= r_.clauses[k].frames;
     }
-    return std::popcount(static_cast<unsigned>(near & kStrongFrames)) >= 2;
+    return strong_frames(near) >= 2;
   }
 
   // A passage from clause i on; where the next one may begin.
   std::size_t take(std::size_t i) {
     const Clause& first = r_.clauses[i];
-    Passage passage{.first = first.first, .last = first.first, .field = first.field};
+    Passage passage{.first = first.first, .last = first.first};
     for (std::size_t k = i < kFrameReach ? 0 : i - kFrameReach; k < i; ++k) {
       passage.frames = static_cast<Frames>(passage.frames | (r_.clauses[k].frames & kStrongFrames));
     }
+    std::uint16_t field = first.field;
     std::size_t k = i;
     for (; k < r_.clauses.size() && k < i + kPassageClausesMax; ++k) {
       const Clause& clause = r_.clauses[k];
       // A new field is a new voice, unless what was said so far is framed: a framed block goes on
       // over empty lines.
-      if (clause.field != passage.field && !goes_on(passage, clause)) break;
+      if (clause.field != field && strong_frames(passage.frames) < 2) break;
       if (clause.last - passage.first > kPassageTokensMax && k > i) break;
-      passage.field = clause.field;
+      field = clause.field;
       passage.last = std::min<std::uint32_t>(clause.last, passage.first + kPassageTokensMax);
       passage.frames |= clause.frames;
       passage.acts |= clause.asks ? clause.asked : clause.acts;
     }
     r_.passages.push_back(passage);
+    // A clause without an end is kept in pieces, each of which asks.
+    const std::uint32_t end = r_.clauses[std::max(k, i + 1) - 1].last;
+    while (passage.last < end && r_.passages.size() < kPassagesMax) {
+      passage.first = passage.last;
+      passage.last = std::min<std::uint32_t>(end, passage.first + kPassageTokensMax);
+      r_.passages.push_back(passage);
+    }
     return std::max(k, i + 1);
-  }
-
-  static bool goes_on(const Passage& passage, const Clause& /*next*/) {
-    return std::popcount(static_cast<unsigned>(passage.frames & kStrongFrames)) >= 2;
   }
 
   Reading& r_;
@@ -465,8 +480,11 @@ void read_text(std::string_view text, Reading& reading) {
   reading.tokens.clear();
   reading.clauses.clear();
   reading.passages.clear();
-  reading.fields = 0;
   tokenize(text, reading.tokens);
+  reading.meanings.resize(reading.tokens.size());
+  std::ranges::transform(reading.tokens, reading.meanings.begin(), [](const Token& token) {
+    return token.kind == TokenKind::kWord ? meaning_of(token.hash) : Meaning{};
+  });
   Reader(reading).run();
 }
 

@@ -7,6 +7,7 @@
 // frames.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -33,21 +34,23 @@ inline constexpr Frames kUrgentFrame = 1U << 8U;
 inline constexpr Frames kAuthorityFrame = 1U << 9U;
 inline constexpr Frames kShouted = 1U << 10U;  // !!!, words in capitals
 
+inline int strong_frames(Frames frames) {
+  return std::popcount(static_cast<unsigned>(frames & kStrongFrames));
+}
+
 struct Clause {
   std::uint32_t first = 0;  // tokens [first, last)
   std::uint32_t last = 0;
   std::uint16_t field = 0;
   Frames frames = 0;
   Acts acts = 0;   // of all its verbs
-  Acts asked = 0;  // of the verbs that ask; 0: it asks for nothing
+  Acts asked = 0;  // of the verbs that ask; 0 although it asks: for something unknown
   bool asks = false;
-  bool opens = false;  // with the verb itself
 };
 
 struct Passage {
   std::uint32_t first = 0;  // tokens [first, last)
   std::uint32_t last = 0;
-  std::uint16_t field = 0;
   Frames frames = 0;  // its own, and those of the two clauses before it
   Acts acts = 0;
 };
@@ -62,15 +65,14 @@ inline constexpr std::size_t kPassageTokensMax = 128;
 struct Reading {
   std::string_view text;
   std::vector<Token> tokens;
+  std::vector<Meaning> meanings;  // of each token; of what is no word, nothing
   std::vector<Clause> clauses;
   std::vector<Passage> passages;
-  std::uint16_t fields = 0;
 
   [[nodiscard]] std::string_view text_of(const Passage& passage) const;
 };
 
-// `text` may be long: of more than kTextBytesMax, the first three quarters of that and the end are
-// read.
+// Of a text of more than kTextBytesMax the end may not be read: read it in parts.
 void read_text(std::string_view text, Reading& reading);
 
 }  // namespace tocsin::flow

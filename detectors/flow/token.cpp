@@ -6,22 +6,19 @@
 #include <string_view>
 #include <vector>
 
+#include "detectors/flow/word_hash.h"
+
 namespace tocsin::flow {
 namespace {
 
-// FNV-1a's step, with a last mix: a byte a multiplication, which is what normalising on the way
-// costs anyway.
-constexpr std::uint64_t kOffset = 0xcbf29ce484222325;
-constexpr std::uint64_t kPrime = 0x00000100000001b3;
-constexpr std::uint64_t step(std::uint64_t state, char byte) {
-  return (state ^ static_cast<unsigned char>(byte)) * kPrime;
-}
-constexpr std::uint64_t finish(std::uint64_t state) {
-  constexpr std::uint64_t kMix = 0x9fb21c651e98df25;
-  state ^= state >> 32U;
-  state *= kMix;
-  return state ^ (state >> 28U);
-}
+using word::is_plural;
+using word::kOffset;
+using word::lower;
+using word::PlainWord;
+using word::read_plain;
+using word::step;
+
+using word::finish;
 
 constexpr std::size_t kAccountDigitsMin = 7;
 constexpr std::size_t kGroupBytesMax = 8;    // of one group of a long number
@@ -48,47 +45,35 @@ constexpr std::array<Class, 256> kClasses = [] {
 
 Class class_of(char byte) { return kClasses[static_cast<unsigned char>(byte)]; }
 bool is_part(char byte) { return class_of(byte) == kLetter || class_of(byte) == kDigit; }
-char lower(char byte) { return byte >= 'A' && byte <= 'Z' ? static_cast<char>(byte | 0x20) : byte; }
+
+// Bytes of the character at `at` when it is beyond ASCII and no letter: 0, it is one or part of
+// one.  Spaces, quotes, dashes, invisible characters, symbols and pictures, by their blocks.
+std::size_t mark_bytes(std::string_view text, std::size_t at) {
+  const auto byte = [&](std::size_t i) {
+    return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0U;
+  };
+  switch (byte(0)) {
+    case 0xC2: return byte(1) != 0xAA && byte(1) != 0xB5 && byte(1) != 0xBA ? 2 : 0;
+    case 0xC3: return byte(1) == 0x97 || byte(1) == 0xB7 ? 2 : 0;  // multiplied, divided by
+    case 0xE2: return byte(1) <= 0xAF ? 3 : 0;                     // U+2000 to U+2BFF
+    case 0xE3: return byte(1) == 0x80 ? 3 : 0;                     // U+3000 to U+303F
+    case 0xEF:
+      if (byte(1) == 0xBB && byte(2) == 0xBF) return 3;  // U+FEFF
+      if (byte(1) == 0xB8) return 3;                     // variation selectors
+      if (byte(1) == 0xBF && byte(2) >= 0xA0) return 3;  // wide signs, U+FFFD
+      return byte(1) == 0xBC && (byte(2) <= 0x8F || (byte(2) >= 0x9A && byte(2) <= 0xA0)) ? 3 : 0;
+    case 0xF0: return byte(1) == 0x9F ? 4 : 0;  // pictures
+    case 0xF3: return 4;                        // tags
+    default: return 0;
+  }
+}
+
 // The second byte of "Ü", behind 0xC3, becomes that of "ü"; the letters of the other languages that
 // the lexicon knows are all there.
 char lower_behind(char before, char byte) {
   const auto value = static_cast<unsigned char>(byte);
   const bool capital = static_cast<unsigned char>(before) == 0xC3 && value >= 0x80 && value <= 0x9E;
   return capital ? static_cast<char>(value | 0x20U) : lower(byte);
-}
-
-bool is_ascii_letter(char byte) {
-  const auto folded = static_cast<unsigned char>(byte | 0x20);
-  return folded >= 'a' && folded <= 'z';
-}
-
-// "users", not "us", "process", "status", "this".
-bool is_plural(std::string_view word) {
-  constexpr std::size_t kBytesMin = 4;
-  if (word.size() < kBytesMin || lower(word.back()) != 's') return false;
-  const char before = lower(word[word.size() - 2]);
-  return before != 's' && before != 'u' && before != 'i';
-}
-
-// ASCII letters from `at` on.
-struct PlainWord {
-  std::size_t end = 0;
-  std::uint64_t state = kOffset;   // of all of them
-  std::uint64_t before = kOffset;  // of all but the last
-  bool plural = false;
-
-  [[nodiscard]] std::uint64_t hash() const { return finish(plural ? before : state); }
-};
-
-PlainWord read_plain(std::string_view text, std::size_t at) {
-  PlainWord word{.end = at};
-  while (word.end < text.size() && is_ascii_letter(text[word.end])) {
-    word.before = word.state;
-    word.state = step(word.state, lower(text[word.end]));
-    ++word.end;
-  }
-  word.plural = is_plural(text.substr(at, word.end - at));
-  return word;
 }
 
 // What a run of characters consists of.
@@ -112,7 +97,7 @@ class Cutter {
     std::size_t at = 0;
     while (at < text_.size() && out_.size() + kLongNumbersMax < room_) {
       if (!begins(at)) {
-        at += escaped_break(at) ? 2 : 1;
+        at += std::max<std::size_t>(escaped_break(at) ? 2 : 1, mark_bytes(text_, at));
         continue;
       }
       if (const std::size_t word_end = plain_word(at); word_end != at) {
@@ -130,14 +115,30 @@ class Cutter {
   // end of the word that was appended; `at`: something else stands there, or goes on behind it.
   std::size_t plain_word(std::size_t at) {
     const PlainWord word = read_plain(text_, at);
-    if (word.end == at || !ends_word(word.end)) return at;
-    out_.push_back({.hash = word.hash(),
+    if (word.end == at) return at;
+    const std::size_t contracted = contraction_end(at, word.end);
+    if (contracted == 0 && !ends_word(word.end)) return at;
+    const std::size_t end = contracted != 0 ? contracted : word.end;
+    out_.push_back({.hash = contracted != 0 ? finish(step(word.state, 't')) : word.hash(),
                     .begin = static_cast<std::uint32_t>(at),
-                    .end = static_cast<std::uint32_t>(word.end),
+                    .end = static_cast<std::uint32_t>(end),
                     .kind = TokenKind::kWord,
                     .capital = text_[at] >= 'A' && text_[at] <= 'Z',
-                    .inflected = word.plural});
-    return word.end;
+                    .inflected = contracted == 0 && word.plural});
+    return end;
+  }
+
+  // "don't", "can’t" are the words that are also written "dont", "cant": where the word that
+  // begins at `begin`, its letters up to `end`, is over; 0: it is no such word.
+  [[nodiscard]] std::size_t contraction_end(std::size_t begin, std::size_t end) const {
+    if (end - begin < 2 || end >= text_.size() || lower(text_[end - 1]) != 'n') return 0;
+    constexpr std::string_view kApostrophe = "\u2019";
+    const std::size_t bytes = text_[end] == '\''                           ? 1
+                              : text_.substr(end).starts_with(kApostrophe) ? kApostrophe.size()
+                                                                           : 0;
+    const std::size_t last = end + bytes;
+    if (bytes == 0 || last >= text_.size() || lower(text_[last]) != 't') return 0;
+    return part_at(last + 1) ? 0 : last + 1;
   }
 
   // Whether a run of letters is over at `at`: nothing that connects stands there.
@@ -148,17 +149,19 @@ class Cutter {
       case kConnector:
         // Before a part it may be of a name, an address or a URL; "://" is not followed by one.
         return text_[at] != ':' && !part_at(at + 1);
-      default: return false;
+      case kLetter: return mark_bytes(text_, at) > 0;
+      case kDigit: break;
     }
+    return false;
   }
 
   // A path begins with its slash, a telephone number with its plus.
   [[nodiscard]] bool begins(std::size_t at) const {
     const char byte = text_[at];
-    if (is_part(byte)) return true;
+    if (part_at(at)) return true;
     if (at + 1 >= text_.size()) return false;
     if (byte == '+') return class_of(text_[at + 1]) == kDigit;
-    if (byte == '/') return is_part(text_[at + 1]) || text_[at + 1] == '.';
+    if (byte == '/') return part_at(at + 1) || text_[at + 1] == '.';
     return byte == '~' && text_[at + 1] == '/';
   }
 
@@ -175,7 +178,7 @@ class Cutter {
   }
 
   [[nodiscard]] bool part_at(std::size_t at) const {
-    return at < text_.size() && is_part(text_[at]);
+    return at < text_.size() && is_part(text_[at]) && mark_bytes(text_, at) == 0;
   }
 
   // Whether the connector at `at` holds together what stands on both sides of it.
@@ -209,13 +212,13 @@ class Cutter {
       const char byte = text_[at];
       switch (class_of(byte)) {
         case kLetter:
+          if (mark_bytes(text_, at) > 0) return at;
           shape_.underscore |= byte == '_';
           ++shape_.letters;
           break;
         case kDigit: ++shape_.digits; break;
         case kConnector:
           if (text_.substr(at).starts_with("://") && part_at(at + 3)) {
-            shape_.scheme = true;
             shape_ = {.scheme = true};
             at += 3;
             continue;
@@ -380,8 +383,8 @@ class Cutter {
   }
 
   // "DE80 0000 4371 1217", "4539 6468 4764 8021", "+49 170 1234567": the last tokens, single spaces
-  // between them, as the number they are together.  Appended when the group ends here for now; a
-  // longer group appends a longer number.
+  // between them, as the number they are together.  A group that goes on makes a longer number in
+  // the place of the shorter.
   void join_groups() {
     std::size_t first = out_.size() - 1;
     std::size_t groups = 1;
@@ -402,14 +405,16 @@ class Cutter {
       ++bytes;
     }
     const bool iban = starts_iban(out_[first]);
-    if (bytes < (iban ? kIbanBytesMin : kAccountDigitsMin + 1) ||
-        joined_.size() >= kLongNumbersMax) {
-      return;
-    }
-    joined_.push_back({.hash = finish(state),
+    if (bytes < (iban ? kIbanBytesMin : kAccountDigitsMin + 1)) return;
+    const Token number{.hash = finish(state),
                        .begin = out_[first].begin,
                        .end = out_.back().end,
-                       .kind = TokenKind::kAccount});
+                       .kind = TokenKind::kAccount};
+    if (!joined_.empty() && joined_.back().begin == number.begin) {
+      joined_.back() = number;
+    } else if (joined_.size() < kLongNumbersMax) {
+      joined_.push_back(number);
+    }
   }
 
   // One space stands between the token and the one before it.
@@ -438,14 +443,12 @@ class Cutter {
   // Numbers found in groups, behind the tokens they are made of.
   void append_joined() {
     if (joined_.empty()) return;
-    for (std::size_t i = 0; i < joined_.size() && out_.size() < room_; ++i) {
-      // The longest of those that begin at the same place.
-      if (i + 1 < joined_.size() && joined_[i + 1].begin == joined_[i].begin) continue;
-      const auto place =
-          std::ranges::lower_bound(out_.begin() + static_cast<std::ptrdiff_t>(start_), out_.end(),
-                                   joined_[i].end, {}, [](const Token& t) { return t.end; });
-      out_.insert(place == out_.end() ? place : std::next(place), joined_[i]);
-    }
+    const std::size_t room = room_ - std::min(room_, out_.size());
+    const auto count = static_cast<std::ptrdiff_t>(std::min(joined_.size(), room));
+    const auto middle = static_cast<std::ptrdiff_t>(out_.size());
+    out_.insert(out_.end(), joined_.begin(), joined_.begin() + count);
+    std::inplace_merge(out_.begin() + static_cast<std::ptrdiff_t>(start_), out_.begin() + middle,
+                       out_.end(), [](const Token& a, const Token& b) { return a.end < b.end; });
   }
 
  private:

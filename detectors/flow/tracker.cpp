@@ -1,9 +1,7 @@
 #include "detectors/flow/tracker.h"
 
 #include <algorithm>
-#include <array>
-#include <bit>
-#include <bitset>
+#include <cctype>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -21,12 +19,36 @@ constexpr std::size_t kOriginBytesMax = 64;   // of an id or name kept as origin
 constexpr std::size_t kNamingReach = 60;      // tokens around a passage that say whose it is
 constexpr double kEchoShare = 0.8;            // of a passage's words that the agent wrote itself
 constexpr std::size_t kEncodedBytesMin = 24;  // of a run without a space that is decoded
-constexpr std::size_t kResultTailBytes = kTextBytesMax / 4;
+constexpr std::size_t kTailBytes = kTextBytesMax / 4;
 
-bool is_strong(TokenKind kind) { return is_identifier(kind); }
+// Calls `read` with the text, or, of one that is too long, with its beginning and its end.  False:
+// something was left out.
+template <typename Read>
+bool for_each_part(std::string_view text, const Read& read) {
+  if (text.size() <= kTextBytesMax) {
+    read(text);
+    return true;
+  }
+  read(text.substr(0, cut_at_character(text, kTextBytesMax - kTailBytes)));
+  read(text.substr(cut_at_character(text, text.size() - kTailBytes)));
+  return false;
+}
 
-int strong_frames(Frames frames) {
-  return std::popcount(static_cast<unsigned>(frames & kStrongFrames));
+// Characters that nobody sees: they part a word for whoever reads bytes, and the reader of the
+// decoded text sees it whole.
+bool hides_characters(std::string_view text) {
+  constexpr std::string_view kZeroWidth = "\xE2\x80";  // U+2000 to U+203F; few of them are hidden
+  constexpr std::string_view kJoiner = "\xE2\x81\xA0";
+  constexpr std::string_view kSoftHyphen = "\xC2\xAD";
+  constexpr std::string_view kMark = "\xEF\xBB\xBF";
+  constexpr std::string_view kTags = "\xF3\xA0";
+  for (std::size_t at = text.find(kZeroWidth); at != std::string_view::npos;
+       at = text.find(kZeroWidth, at + 2)) {
+    const auto last = static_cast<unsigned char>(at + 2 < text.size() ? text[at + 2] : 0);
+    if ((last >= 0x8B && last <= 0x8F) || (last >= 0xAA && last <= 0xAE)) return true;
+  }
+  const auto has = [text](std::string_view bytes) { return text.contains(bytes); };
+  return has(kJoiner) || has(kSoftHyphen) || has(kMark) || has(kTags);
 }
 
 }  // namespace
@@ -48,47 +70,68 @@ const Flow& Tracker::follow(const Event& event, const EventContext& context,
 // ------------------------------------------------------------------ principals
 
 void Tracker::on_system(const Event& event, SessionMemory& memory) {
-  reading_.tokens.clear();
-  tokenize(event.text.substr(0, kTextBytesMax), reading_.tokens);
-  for (const Token& token : reading_.tokens) {
-    if (!is_identifier(token.kind)) continue;
-    memory.limited |= !memory.system.insert(memory.mixed(token.hash));
-  }
+  const auto learn = [&](std::string_view part) {
+    reading_.tokens.clear();
+    tokenize(part, reading_.tokens);
+    for (const Token& token : reading_.tokens) {
+      if (!is_identifier(token.kind)) continue;
+      memory.limited |= !memory.system.insert(memory.mixed(token.hash));
+    }
+  };
+  memory.limited |= !for_each_part(event.text, learn);
 }
 
 void Tracker::on_user(const Event& event, SessionMemory& memory) {
-  read_text(event.text.substr(0, kTextBytesMax), reading_);
-  learn_user_words(event, memory);
-  read_wishes(reading_, memory.wishes);
+  const auto learn = [&](std::string_view part) {
+    read_text(part, reading_);
+    learn_user_words(memory);
+    read_wishes(reading_, memory.wishes);
+  };
+  memory.limited |= !for_each_part(event.text, learn);
   if (!memory.wishes.agrees) return;
   for (Instruction& instruction : memory.instructions) instruction.agreed = true;
 }
 
-void Tracker::learn_user_words(const Event& event, SessionMemory& memory) {
+void Tracker::learn_user_words(SessionMemory& memory) {
   std::uint32_t clause = 0;
   for (std::uint32_t i = 0; i < reading_.tokens.size(); ++i) {
     while (clause + 1 < reading_.clauses.size() && reading_.clauses[clause].last <= i) ++clause;
     const Token& token = reading_.tokens[i];
     const std::uint32_t hash = memory.mixed(token.hash);
     memory.limited |= !memory.user.insert(hash);
-    const char before = token.begin > 0 ? event.text[token.begin - 1] : ' ';
-    const bool quoted = before == '"' || before == '\'' || before == '`';
-    const bool name = token.capital && i > reading_.clauses[clause].first;
-    if (is_identifier(token.kind) || quoted || name) {
+    if (is_identifier(token.kind) || is_name(i, reading_.clauses[clause])) {
       memory.limited |= !memory.names.insert(hash);
     }
   }
+}
+
+// A word that stands for one thing: it begins with a capital within its sentence, or is quoted.
+bool Tracker::is_name(std::uint32_t index, const Clause& clause) const {
+  const Token& token = reading_.tokens[index];
+  const std::string_view text = reading_.text;
+  if (token.end - token.begin < 2) return false;
+  const auto behind = [&](std::string_view quote) {
+    return text.substr(0, token.begin).ends_with(quote);
+  };
+  // In "user's" the mark is no quote.
+  const bool apostrophe =
+      token.begin > 1 && std::isalnum(static_cast<unsigned char>(text[token.begin - 2])) != 0;
+  if (behind("\"") || behind("`") || behind("\u201C") || behind("\u2018")) return true;
+  if (behind("'")) return !apostrophe;
+  const Signs signs = reading_.meanings[index].signs;
+  return token.capital && index > clause.first && (signs & (kStop | kSpeaker | kYou)) == 0;
 }
 
 // ------------------------------------------------------------------ calls
 
 void Tracker::on_call(const Event& event, const EventContext& context, SessionMemory& memory) {
   const Call call = calls_.read(event, context, memory);
+  memory.limited |= call.limited;
   flow_.sink = call.is_sink();
   flow_.asked = Judge::asked(call, memory);
   flow_.unrequested = call.is_act() && flow_.asked == Asked::kNothing;
-  carry(call, memory);
-  if (flow_.sink) flow_.obeying = judge_.judge(call, memory);
+  carry(call);
+  if (flow_.sink) flow_.obeying = judge_.judge(call, flow_.asked, memory);
   remember(call, event, memory);
 }
 
@@ -100,9 +143,8 @@ void Tracker::remember(const Call& call, const Event& event, SessionMemory& memo
     pending.named |=
         memory.names.contains(token.hash) || (token.users && is_content(token.meaning));
     memory.limited |= !memory.own.insert(token.hash);
-    if (token.users || !is_strong(token.token.kind)) continue;
-    const Sighting* seen = memory.sightings.find(token.hash);
-    const Source* source = seen == nullptr ? nullptr : memory.source(seen->source);
+    if (token.users || !is_identifier(token.token.kind)) continue;
+    const Source* source = token.source;
     pending.near_named |= source != nullptr && (source->named || source->near_named);
     if (pending.parent == 0) pending.parent = instruction_with(token.hash, memory);
   }
@@ -111,7 +153,7 @@ void Tracker::remember(const Call& call, const Event& event, SessionMemory& memo
   }
   for (const Argument& argument : call.arguments) {
     const bool named = std::ranges::any_of(argument.tokens, [](const CallToken& token) {
-      return token.users && is_strong(token.token.kind);
+      return token.users && is_identifier(token.token.kind);
     });
     if (named && memory.filled.size() < kFilledMax &&
         std::ranges::find(memory.filled, argument.slot) == memory.filled.end()) {
@@ -134,20 +176,17 @@ std::uint16_t Tracker::instruction_with(std::uint32_t hash, const SessionMemory&
 }
 
 // Which values came from results and not from the user.
-void Tracker::carry(const Call& call, const SessionMemory& memory) {
+void Tracker::carry(const Call& call) {
   for (const Argument& argument : call.arguments) {
     for (const CallToken& token : argument.tokens) {
-      if (token.users || !is_strong(token.token.kind)) continue;
-      const Sighting* seen = memory.sightings.find(token.hash);
-      const Source* source = seen == nullptr ? nullptr : memory.source(seen->source);
-      if (source == nullptr) continue;
+      if (token.source == nullptr || !is_identifier(token.token.kind)) continue;
       if (flow_.carried.size() >= kCarriedMax) return;
       flow_.carried.push_back({.path = argument.leaf->path,
                                .value = argument.text_of(token),
-                               .source = source,
+                               .source = token.source,
                                .destination = argument.destination,
                                .kind = token.token.kind,
-                               .where = seen->where});
+                               .where = token.seen->where});
     }
   }
 }
@@ -174,12 +213,11 @@ void Tracker::on_result(const Event& event, const EventContext& context, Session
     memory.sources.reserve(memory.sources.size() + memory.sources.size() / 4 + 1);
   }
   Source& source = memory.sources.emplace_back();
-  const auto index =
-      static_cast<std::uint16_t>(memory.sources_forgotten + memory.sources.size() - 1);
+  const std::uint32_t index =
+      memory.sources_forgotten + static_cast<std::uint32_t>(memory.sources.size() - 1);
   source.origin = {.event_id = std::string(event.event_id.substr(0, kOriginBytesMax)),
                    .seq = context.seq,
                    .tool = std::string(event.tool.name.substr(0, kOriginBytesMax))};
-  source.call = call;
   source.parent = answered.parent;
   source.named = answered.named;
   source.near_named = answered.near_named;
@@ -192,32 +230,25 @@ void Tracker::on_result(const Event& event, const EventContext& context, Session
   for (std::size_t leaf = 0; leaf < event.tool.result.size(); ++leaf) {
     const LeafKind kind = event.tool.result[leaf].kind;
     if (kind == LeafKind::kNull || kind == LeafKind::kBoolean) continue;
-    read_leaf(event, leaf, index, memory);
+    read_long(event.tool.result[leaf].text, event, leaf, index, memory);
   }
   // "Not here; pass the data to ...": an error speaks to the agent like any result.
-  if (!event.tool.error.empty()) {
-    read_value(event.tool.error.substr(0, kTextBytesMax), event, event.tool.result.size(), index,
-               memory);
-  }
+  read_long(event.tool.error, event, event.tool.result.size(), index, memory);
   memory.limited |= memory.sightings.forgot();
 }
 
-void Tracker::read_leaf(const Event& event, std::size_t leaf_index, std::uint16_t source_index,
-                        SessionMemory& memory) {
-  const std::string_view text = event.tool.result[leaf_index].text;
-  if (text.size() <= kTextBytesMax)
-    return read_value(text, event, leaf_index, source_index, memory);
-  memory.limited = true;
-  const std::size_t head = cut_at_character(text, kTextBytesMax - kResultTailBytes);
-  const std::size_t tail = cut_at_character(text, text.size() - kResultTailBytes);
-  read_value(text.substr(0, head), event, leaf_index, source_index, memory);
-  read_value(text.substr(tail), event, leaf_index, source_index, memory);
+void Tracker::read_long(std::string_view text, const Event& event, std::size_t leaf,
+                        std::uint32_t source_index, SessionMemory& memory) {
+  if (text.empty()) return;
+  const auto read = [&](std::string_view part) {
+    read_value(part, event, leaf, source_index, memory);
+  };
+  memory.limited |= !for_each_part(text, read);
 }
 
 void Tracker::read_value(std::string_view text, const Event& event, std::size_t leaf,
-                         std::uint16_t source_index, SessionMemory& memory) {
+                         std::uint32_t source_index, SessionMemory& memory) {
   named_around_.reset();
-  const Source& source = memory.sources.back();
   const auto read = [&](std::string_view part) {
     read_text(part, reading_);
     in_passage_.assign(reading_.tokens.size(), 0);
@@ -227,29 +258,25 @@ void Tracker::read_value(std::string_view text, const Event& event, std::size_t 
     for (std::size_t i = 0; i < reading_.tokens.size(); ++i) {
       const Token& token = reading_.tokens[i];
       // Of somebody who only wants to be told something any word that returns in an act counts.
-      const bool counts = is_strong(token.kind) ||
-                          (memory.wishes.only_informs() && (token.kind == TokenKind::kNumber ||
-                                                            is_content(meaning_of(token.hash))));
+      const bool counts = is_identifier(token.kind) ||
+                          (memory.wishes.only_informs() &&
+                           (token.kind == TokenKind::kNumber || is_content(reading_.meanings[i])));
       if (!counts) continue;
       const std::uint32_t hash = memory.mixed(token.hash);
       if (memory.own.contains(hash) || memory.said_by_principal(hash)) continue;
-      Sighting& seen = memory.sightings.at(hash);
-      if (seen.where == 0) {
-        seen.source = source_index;
-        if (source.parent != 0) seen.where |= Sighting::kDerived;
-      }
-      seen.where |= in_passage_[i] != 0 ? Sighting::kAsked : Sighting::kAmbient;
+      memory.sightings.at(hash).see(source_index,
+                                    in_passage_[i] != 0 ? Sighting::kAsked : Sighting::kAmbient);
     }
   };
   read(text);
   const bool encoded = std::ranges::any_of(reading_.tokens, [](const Token& token) {
     return token.end - token.begin >= kEncodedBytesMin && token.kind != TokenKind::kUrl;
   });
-  if (!encoded) return;
+  if (!encoded && !hides_characters(text)) return;
   views_.clear();
   decoder_.begin_event();
   decoder_.decode(text, views_);
-  for (const decoding::View& view : views_) read(view.text.substr(0, kTextBytesMax));
+  for (const decoding::View& view : views_) memory.limited |= !for_each_part(view.text, read);
 }
 
 // Whether the user named what a passage stands in: the words before it, or the other fields of the
@@ -287,16 +314,16 @@ bool Tracker::is_named_around(const Event& event, std::size_t leaf, const Sessio
 }
 
 void Tracker::keep(const Passage& passage, const Event& event, std::size_t leaf,
-                   std::uint16_t source_index, SessionMemory& memory) {
+                   std::uint32_t source_index, SessionMemory& memory) {
   Instruction made{.source = source_index, .frames = passage.frames, .acts = passage.acts};
   std::size_t content = 0;
   std::size_t own = 0;
   for (std::uint32_t i = passage.first; i < passage.last; ++i) {
     const Token& token = reading_.tokens[i];
     const std::uint32_t hash = memory.mixed(token.hash);
-    const bool theirs = is_strong(token.kind) && !memory.own.contains(hash);
+    const bool theirs = is_identifier(token.kind) && !memory.own.contains(hash);
     made.tokens.push_back(hash | (theirs ? 1U : 0U));
-    if (token.kind == TokenKind::kWord && !is_content(meaning_of(token.hash))) continue;
+    if (token.kind == TokenKind::kWord && !is_content(reading_.meanings[i])) continue;
     ++content;
     if (memory.own.contains(hash) || memory.user.contains(hash)) ++own;
   }
@@ -309,19 +336,29 @@ void Tracker::keep(const Passage& passage, const Event& event, std::size_t leaf,
     flow_.asking_frames = passage.frames;
   }
   made.tokens.shrink_to_fit();
-  if (memory.instructions.size() < MemoryLimits{}.instructions_max) {
+  if (memory.instructions.size() < kInstructionsMax) {
     memory.instructions.push_back(std::move(made));
     return;
   }
+  make_room(std::move(made), memory);
+}
+
+// Full: the plainest, and of those the oldest, makes room for one that is more framed.
+void Tracker::make_room(Instruction made, SessionMemory& memory) {
   memory.limited = true;
-  // Full: the plainest, and of those the oldest, makes room for one that is more framed.
-  const auto rank = [source_index](const Instruction& i) {
-    // The age of what was read last is 0; numbers of results wrap.
-    const auto age = static_cast<std::uint16_t>(source_index - i.source);
-    return std::pair(strong_frames(i.frames), -static_cast<int>(age));
-  };
-  const auto plainest = std::ranges::min_element(memory.instructions, {}, rank);
-  if (strong_frames(plainest->frames) <= strong_frames(made.frames)) *plainest = std::move(made);
+  const auto plainest = std::ranges::min_element(memory.instructions, {}, [](const Instruction& i) {
+    return std::pair(strong_frames(i.frames), i.source);
+  });
+  if (strong_frames(plainest->frames) > strong_frames(made.frames)) return;
+  *plainest = std::move(made);
+  // What the forgotten one led to was not led to by the new one.
+  const auto number = static_cast<std::uint16_t>(plainest - memory.instructions.begin() + 1);
+  for (Source& source : memory.sources) {
+    if (source.parent == number) source.parent = 0;
+  }
+  for (PendingCall& pending : memory.pending) {
+    if (pending.parent == number) pending.parent = 0;
+  }
 }
 
 }  // namespace tocsin::flow

@@ -34,7 +34,7 @@ struct Carried {
   const Source* source = nullptr;
   bool destination = false;  // says where something goes
   TokenKind kind = TokenKind::kCode;
-  std::uint16_t where = 0;  // Sighting::where
+  unsigned where = 0;  // Sighting::where
 };
 
 // What one event is in its session.  Views and pointers live until the next event of the worker.
@@ -67,22 +67,24 @@ class Tracker {
   void on_call(const Event& event, const EventContext& context, SessionMemory& memory);
   void on_result(const Event& event, const EventContext& context, SessionMemory& memory);
 
-  void learn_user_words(const Event& event, SessionMemory& memory);
+  void learn_user_words(SessionMemory& memory);
+  [[nodiscard]] bool is_name(std::uint32_t index, const Clause& clause) const;
 
-  void carry(const Call& call, const SessionMemory& memory);
+  void carry(const Call& call);
   void remember(const Call& call, const Event& event, SessionMemory& memory);
   static std::uint16_t instruction_with(std::uint32_t hash, const SessionMemory& memory);
 
-  void read_leaf(const Event& event, std::size_t leaf, std::uint16_t source_index,
-                 SessionMemory& memory);
+  void read_long(std::string_view text, const Event& event, std::size_t leaf,
+                 std::uint32_t source_index, SessionMemory& memory);
   void keep(const Passage& passage, const Event& event, std::size_t leaf,
-            std::uint16_t source_index, SessionMemory& memory);
+            std::uint32_t source_index, SessionMemory& memory);
+  static void make_room(Instruction made, SessionMemory& memory);
   [[nodiscard]] bool is_named(const Passage& passage, const Event& event, std::size_t leaf,
                               const SessionMemory& memory);
   [[nodiscard]] bool is_named_around(const Event& event, std::size_t leaf,
                                      const SessionMemory& memory);
   void read_value(std::string_view text, const Event& event, std::size_t leaf,
-                  std::uint16_t source_index, SessionMemory& memory);
+                  std::uint32_t source_index, SessionMemory& memory);
 
   // Few views: an encoded passage is one, and rules look through the rest.
   static constexpr decoding::Limits kDecoded{

@@ -4,7 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
-#include <utility>
+
+#include "detectors/flow/word_hash.h"
 
 namespace tocsin::flow {
 namespace {
@@ -18,26 +19,34 @@ class Wisher {
   void run() {
     wishes_.agrees = false;
     bool agree = false;
-    const bool wished = wishes_.unnamed || wishes_.acts != 0;
-    const Acts before = wishes_.acts;
-    const bool unnamed = std::exchange(wishes_.unnamed, false);
     for (const Clause& clause : r_.clauses) {
       read(clause);
-      agree |= any(clause.first, clause.last, kAgree);
+      agree |= agrees(clause);
     }
     wishes_.agrees = agree && r_.tokens.size() <= kYesWordsMax;
     // "It's genuine, enter it", "I approved all of them": the user vouches for what is written.
-    const bool asks_now = wishes_.unnamed || wishes_.acts != before;
-    if (agree && (asks_now || wished)) wishes_.delegated |= kAllActs;
-    wishes_.unnamed |= unnamed;
+    if (agree && (wishes_.unnamed || wishes_.acts != 0)) wishes_.delegated |= kAllActs;
   }
 
  private:
+  // "Yes", "that is fine"; not "is it real?", nor "that is not fine".
+  [[nodiscard]] bool agrees(const Clause& clause) const {
+    constexpr std::uint32_t kDenialReach = 3;
+    static constexpr std::uint64_t kAgreed = word_hash("agreed");
+    if (ends_with_question(clause)) return false;
+    std::uint32_t denied_until = 0;
+    for (std::uint32_t i = clause.first; i < clause.last; ++i) {
+      if (has(i, kNegation) && !ends_with_comma(i)) denied_until = i + kDenialReach + 1;
+      // "We agreed on that" tells what was, and vouches for nothing that is written.
+      const bool reported = r_.tokens[i].hash == kAgreed && i > clause.first;
+      if (has(i, kAgree) && !reported && i >= denied_until) return true;
+    }
+    return false;
+  }
+
   enum class Form : std::uint8_t { kStatement, kQuestion, kInform, kRequest };
 
-  [[nodiscard]] Meaning meaning(std::uint32_t i) const {
-    return r_.tokens[i].kind == TokenKind::kWord ? meaning_of(r_.tokens[i].hash) : Meaning{};
-  }
+  [[nodiscard]] const Meaning& meaning(std::uint32_t i) const { return r_.meanings[i]; }
   [[nodiscard]] bool has(std::uint32_t i, Signs signs) const {
     return (meaning(i).signs & signs) != 0;
   }
@@ -47,33 +56,33 @@ class Wisher {
   // "send me", "give us", "write me": it is the user who is to be told something.
   [[nodiscard]] bool to_user(std::uint32_t i, const Clause& clause) const {
     if (i + 1 >= clause.last || (meaning(i).acts & (kSend | kGrant)) == 0) return false;
-    static const std::uint64_t kMe[] = {token_hash("me"),   token_hash("us"),  token_hash("mir"),
-                                        token_hash("uns"),  token_hash("moi"), token_hash("nous"),
-                                        token_hash("mich"), token_hash("mi")};
+    static constexpr std::uint64_t kMe[] = {word_hash("me"),   word_hash("us"),  word_hash("mir"),
+                                            word_hash("uns"),  word_hash("moi"), word_hash("nous"),
+                                            word_hash("mich"), word_hash("mi")};
     return std::ranges::find(kMe, r_.tokens[i + 1].hash) != std::end(kMe);
   }
   // What can follow a verb directly: "the", "my", "it".
   [[nodiscard]] bool is_object(std::uint32_t i) const {
-    static const std::uint64_t kObjects[] = {
-        token_hash("the"),  token_hash("a"),     token_hash("an"),    token_hash("my"),
-        token_hash("our"),  token_hash("it"),    token_hash("this"),  token_hash("that"),
-        token_hash("them"), token_hash("these"), token_hash("those"), token_hash("all"),
-        token_hash("him"),  token_hash("her"),   token_hash("each"),  token_hash("every")};
+    static constexpr std::uint64_t kObjects[] = {
+        word_hash("the"),  word_hash("a"),     word_hash("an"),    word_hash("my"),
+        word_hash("our"),  word_hash("it"),    word_hash("this"),  word_hash("that"),
+        word_hash("them"), word_hash("these"), word_hash("those"), word_hash("all"),
+        word_hash("him"),  word_hash("her"),   word_hash("each"),  word_hash("every")};
     return std::ranges::find(kObjects, r_.tokens[i].hash) != std::end(kObjects);
   }
   [[nodiscard]] bool is_act(std::uint32_t i) const {
-    const Meaning word = meaning(i);
+    const Meaning& word = meaning(i);
     return (word.acts & ~kFetch) != 0 && ((word.signs & kInforms) == 0 || tells_other(i)) &&
            !r_.tokens[i].inflected && !is_phrase(i);
   }
   // "tell Bob", "tell them", "tell the landlord that": somebody else than the user is told.
   [[nodiscard]] bool tells_other(std::uint32_t i) const {
-    static const std::uint64_t kTellWord = token_hash("tell");
-    static const std::uint64_t kPersons[] = {token_hash("him"), token_hash("her"),
-                                             token_hash("them"), token_hash("everybody"),
-                                             token_hash("everyone")};
-    static const std::uint64_t kWhat[] = {token_hash("that"), token_hash("about"),
-                                          token_hash("to")};
+    static constexpr std::uint64_t kTellWord = word_hash("tell");
+    static constexpr std::uint64_t kPersons[] = {word_hash("him"), word_hash("her"),
+                                                 word_hash("them"), word_hash("everybody"),
+                                                 word_hash("everyone")};
+    static constexpr std::uint64_t kWhat[] = {word_hash("that"), word_hash("about"),
+                                              word_hash("to")};
     if (r_.tokens[i].hash != kTellWord || i + 1 >= r_.tokens.size()) return false;
     const Token& next = r_.tokens[i + 1];
     if (next.capital || next.kind == TokenKind::kEmail) return true;
@@ -83,11 +92,11 @@ class Wisher {
   }
   // "make sure to ...", "take a look": the verb does nothing by itself.
   [[nodiscard]] bool is_phrase(std::uint32_t i) const {
-    static const std::uint64_t kMake = token_hash("make");
-    static const std::uint64_t kTake = token_hash("take");
-    static const std::uint64_t kSure = token_hash("sure");
-    static const std::uint64_t kRest[] = {token_hash("a"), token_hash("care"), token_hash("note"),
-                                          token_hash("into"), token_hash("place")};
+    static constexpr std::uint64_t kMake = word_hash("make");
+    static constexpr std::uint64_t kTake = word_hash("take");
+    static constexpr std::uint64_t kSure = word_hash("sure");
+    static constexpr std::uint64_t kRest[] = {word_hash("a"), word_hash("care"), word_hash("note"),
+                                              word_hash("into"), word_hash("place")};
     if (i + 1 >= r_.tokens.size()) return false;
     const std::uint64_t next = r_.tokens[i + 1].hash;
     if (r_.tokens[i].hash == kMake) return next == kSure;
@@ -97,11 +106,13 @@ class Wisher {
   void read(const Clause& clause) {
     std::uint32_t at = clause.first;
     // "Note the answer for later": an opener elsewhere.
-    static const std::uint64_t kNote = token_hash("note");
+    static constexpr std::uint64_t kNote = word_hash("note");
     if (r_.tokens[at].hash == kNote && at + 1 < clause.last && is_object(at + 1)) {
       wishes_.unnamed = true;
     }
-    while (at < clause.last && (has(at, kOpener | kPolite | kAgree | kGreeting) || helps(at)) &&
+    while (at < clause.last &&
+           (has(at, kOpener | kPolite | kAgree | kGreeting) || helps(at) ||
+            is_reminder(at, clause) || is_to_verb(at, clause)) &&
            !has(at, kAsksQuestion) && !is_act(at) && at + 1 < clause.last) {
       ++at;
     }
@@ -135,9 +146,36 @@ class Wisher {
     hand_over(at, clause, form);
   }
 
+  // "Remember to ...", "make sure to ...": an opener stands before.
+  [[nodiscard]] bool is_to_verb(std::uint32_t i, const Clause& clause) const {
+    static constexpr std::uint64_t kTo = word_hash("to");
+    return i > clause.first && r_.tokens[i].hash == kTo && has(i - 1, kOpener);
+  }
+  // "In which hotel ...", "on what date ...".
+  [[nodiscard]] bool asks_for_which(std::uint32_t i, const Clause& clause) const {
+    static constexpr std::uint64_t kWhich[] = {word_hash("which"), word_hash("what"),
+                                               word_hash("whose"), word_hash("whom"),
+                                               word_hash("how")};
+    return has(i, kStop | kParticle | kDetail) && !has(i, kJoins) && i + 1 < clause.last &&
+           std::ranges::find(kWhich, r_.tokens[i + 1].hash) != std::end(kWhich);
+  }
+  // "What she asks for there, do it for her", "whatever it says, note it": no question.
+  [[nodiscard]] bool takes_up(std::uint32_t at, const Clause& clause) const {
+    if (!has(at, kAsksQuestion) || ends_with_question(clause)) return false;
+    for (std::uint32_t i = at + 1; i + 1 < clause.last; ++i) {
+      if (ends_with_comma(i - 1) && (is_act(i) || has(i, kDo)) && is_object(i + 1)) return true;
+    }
+    return false;
+  }
+  // "Don't forget to ...": wants what it seems to deny.
+  [[nodiscard]] bool is_reminder(std::uint32_t i, const Clause& clause) const {
+    static constexpr std::uint64_t kForget = word_hash("forget");
+    return has(i, kNegation) && i + 1 < clause.last && r_.tokens[i + 1].hash == kForget;
+  }
+
   // "Help me create ...": the verb comes behind.
   [[nodiscard]] bool helps(std::uint32_t i) const {
-    static const std::uint64_t kHelp = token_hash("help");
+    static constexpr std::uint64_t kHelp = word_hash("help");
     return r_.tokens[i].hash == kHelp || (i > 0 && r_.tokens[i - 1].hash == kHelp);
   }
 
@@ -151,8 +189,8 @@ class Wisher {
   // "The level is low, add some", "Now that I have it, orchestrate the rest", "It should be added".
   void take_late_request(std::uint32_t at, const Clause& clause) {
     for (std::uint32_t i = at + 1; i + 1 < clause.last; ++i) {
-      const bool passive = has(i - 1, kModal) && r_.tokens[i].hash == token_hash("be") &&
-                           text(i + 1).ends_with("ed");
+      const bool passive =
+          has(i - 1, kModal) && r_.tokens[i].hash == word_hash("be") && text(i + 1).ends_with("ed");
       const bool unknown = ends_with_comma(i - 1) && (meaning(i).signs == 0 || has(i, kDo)) &&
                            !r_.tokens[i].capital && is_object(i + 1);
       if (passive || unknown) wishes_.unnamed = true;
@@ -163,8 +201,10 @@ class Wisher {
 
   Form form_of(std::uint32_t at, const Clause& clause) const {
     if (r_.tokens[at].kind != TokenKind::kWord) return Form::kStatement;
-    const bool emphatic = r_.tokens[at].hash == token_hash("do") && !ends_with_question(clause);
+    const bool emphatic = r_.tokens[at].hash == word_hash("do") && !ends_with_question(clause);
     if (emphatic) return Form::kRequest;
+    if (asks_for_which(at, clause)) return Form::kQuestion;
+    if (takes_up(at, clause)) return Form::kRequest;
     if (has(at, kAsksQuestion)) {
       const bool you = at + 2 < clause.last && has(at + 1, kYou) && has(at, kStop);
       if (!you) return Form::kQuestion;
@@ -199,7 +239,7 @@ class Wisher {
       if (word.size() > 3 && (word.ends_with("ed") || (r_.tokens[i].inflected && is_verb(i)))) {
         return true;
       }
-      static const std::uint64_t kWhat = token_hash("what");
+      static constexpr std::uint64_t kWhat = word_hash("what");
       if (is_object(i) || r_.tokens[i].hash == kWhat || has(i, kSays)) return false;
     }
     return false;
@@ -222,24 +262,23 @@ class Wisher {
 
   void take_request(std::uint32_t at, const Clause& clause) {
     if (lists_itself(clause)) return;
-    const Acts before = wishes_.acts;
     bool any_act = false;
     if (is_act(at) && !to_user(at, clause)) {
       wishes_.acts |= meaning(at).acts;
       any_act = true;
     }
     any_act |= take_acts(at, clause, kBeforeVerb | kModal | kPolite | kOpener | kYou | kSpeaker);
-    if (!any_act && wishes_.acts == before) wishes_.unnamed = true;
+    if (!any_act) wishes_.unnamed = true;
   }
 
   // "... and arrange everything", "... and hand what is open to them": a verb nobody knows.
   void take_joined(std::uint32_t at, const Clause& clause) {
     for (std::uint32_t i = at + 2; i + 1 < clause.last; ++i) {
-      const Meaning word = meaning(i);
+      const Meaning& word = meaning(i);
       const bool unknown = ((word.signs == 0 && word.acts == 0) || has(i, kDo)) &&
                            !r_.tokens[i].capital && r_.tokens[i].kind == TokenKind::kWord &&
                            !r_.tokens[i].inflected;
-      static const std::uint64_t kWhat = token_hash("what");
+      static constexpr std::uint64_t kWhat = word_hash("what");
       // "... and hand in whatever": a particle stands between.
       const std::uint32_t next = has(i + 1, kParticle) && i + 2 < clause.last ? i + 2 : i + 1;
       const bool object = is_object(next) || has(next, kSays) || r_.tokens[next].hash == kWhat ||
@@ -278,15 +317,14 @@ class Wisher {
   void hand_over(std::uint32_t at, const Clause& clause, Form form) {
     bool says = false;
     bool content = false;
-    bool agreed = false;
     Acts named = 0;
     for (std::uint32_t i = clause.first; i < clause.last; ++i) {
       if (i > at && has(i, kSays) && !ends_with_comma(i - 1) && !has(i - 1, kJoins | kPolite)) {
         says = true;
       }
       if (has(i, kDetail | kContainer) || r_.tokens[i].kind >= TokenKind::kEmail) content = true;
-      if (has(i, kAgree)) agreed = true;
-      if (is_act(i) && (i == at || has(i - 1, kBeforeVerb | kPolite | kOpener))) {
+      if (is_act(i) &&
+          (i == at || has(i - 1, kBeforeVerb | kPolite | kOpener) || ends_with_comma(i - 1))) {
         named |= meaning(i).acts;
       }
     }
@@ -296,7 +334,7 @@ class Wisher {
     const bool handed = (request && (says || has(at, kFollow))) ||
                         (says && any(clause.first, clause.last, kPolite)) ||
                         (form == Form::kInform && says && acts_after_join(at, clause)) ||
-                        (form == Form::kStatement && agreed && says);
+                        (form == Form::kStatement && says && agrees(clause));
     // An act that is named limits what was handed over: "change my rent accordingly".
     if (handed) wishes_.delegated |= named != 0 && !opens_wide(clause) ? named : kAllActs;
     // "The notes say who is missing.  Add them."
@@ -307,8 +345,8 @@ class Wisher {
   }
 
   bool points_back(const Clause& clause) const {
-    static const std::uint64_t kBack[] = {token_hash("it"), token_hash("them"), token_hash("that"),
-                                          token_hash("so"), token_hash("those")};
+    static constexpr std::uint64_t kBack[] = {word_hash("it"), word_hash("them"), word_hash("that"),
+                                              word_hash("so"), word_hash("those")};
     for (std::uint32_t i = clause.first; i < clause.last; ++i) {
       if (std::ranges::find(kBack, r_.tokens[i].hash) != std::end(kBack)) return true;
     }
@@ -326,7 +364,7 @@ class Wisher {
 
   // "Do the following tasks: ...": what follows is the user's own.
   bool lists_itself(const Clause& clause) const {
-    static const std::uint64_t kFollowing = token_hash("following");
+    static constexpr std::uint64_t kFollowing = word_hash("following");
     for (std::uint32_t i = clause.first; i < clause.last; ++i) {
       if (r_.tokens[i].hash == kFollowing) return true;
     }
@@ -335,10 +373,10 @@ class Wisher {
 
   // "whatever", "everything they want": no act is named, or more than that is meant.
   bool opens_wide(const Clause& clause) const {
-    static const std::uint64_t kWide[] = {token_hash("whatever"), token_hash("everything"),
-                                          token_hash("anything"), token_hash("instruction"),
-                                          token_hash("todo"),     token_hash("task"),
-                                          token_hash("step")};
+    static constexpr std::uint64_t kWide[] = {word_hash("whatever"), word_hash("everything"),
+                                              word_hash("anything"), word_hash("instruction"),
+                                              word_hash("todo"),     word_hash("task"),
+                                              word_hash("step")};
     for (std::uint32_t i = clause.first; i < clause.last; ++i) {
       if (std::ranges::find(kWide, r_.tokens[i].hash) != std::end(kWide)) return true;
     }

@@ -73,7 +73,7 @@ class Search {
   }
 
   void add(std::string_view path, std::string_view value, std::string_view decoded,
-           const Source* source, std::uint16_t where) {
+           const Source* source, unsigned where) {
     if (source == nullptr || !source->private_data || (where & Sighting::kAmbient) == 0) return;
     if (found_.size() >= kPrivateValuesMax) return;
     const bool known =
@@ -151,7 +151,7 @@ Way way_out(const Event& call, const EventContext& context) {
 }
 
 bool named_by_request_alone(const Carried& value) {
-  return (value.where & Sighting::kDerived) != 0 || (value.where & Sighting::kAmbient) == 0;
+  return value.source->parent != 0 || (value.where & Sighting::kAmbient) == 0;
 }
 
 bool pointed_to(const Source& source) { return source.named || source.near_named; }

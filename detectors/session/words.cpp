@@ -179,19 +179,24 @@ std::string_view parameter_of(std::string_view path) {
 bool is_destination(const Leaf& argument, const ToolContext& tool) {
   const std::string_view parameter = parameter_of(argument.path);
   if (tool.declared != nullptr) {
+    // A parameter may be a map: "to" is declared, "to.email" is given.
+    const std::string_view root = argument.path.substr(0, argument.path.find('.'));
     const auto& declared = tool.declared->destination;
-    return std::ranges::find(declared, parameter) != declared.end();
+    return std::ranges::any_of(
+        declared, [&](const std::string& name) { return name == root || name == parameter; });
   }
   // Whoever stands anywhere in the name ("receiver_id"), and what a name that ends so is.
-  constexpr std::array<std::string_view, 9> kWhom = {
-      "to", "cc", "bcc", "recipient", "payee", "invitee", "receiver", "recipients", "destination"};
-  constexpr std::array<std::string_view, 17> kWhere = {
-      "url",     "uri",      "host",    "hostname", "address",     "email",
-      "emails",  "phone",    "channel", "iban",     "account",     "target",
-      "webhook", "endpoint", "domain",  "bucket",   "participants"};
+  constexpr std::string_view kWhom[] = {
+      "to",       "cc",       "bcc",      "recipient", "recipients", "payee",       "invitee",
+      "invitees", "receiver", "attendee", "attendees", "member",     "beneficiary", "destination"};
+  constexpr std::string_view kWhere[] = {
+      "url",    "uri",      "host", "hostname", "address",    "email",        "emails",
+      "phone",  "channel",  "iban", "account",  "target",     "webhook",      "endpoint",
+      "domain", "bucket",   "link", "website",  "site",       "participants", "contact",
+      "server", "username", "user", "handle",   "participant"};
   const NameWords words(parameter);
   if (words.size() == 0) return false;
-  return words.has_any(kWhom) || std::ranges::find(kWhere, *(words.end() - 1)) != kWhere.end();
+  return words.has_any(kWhom) || std::ranges::find(kWhere, *(words.end() - 1)) != std::end(kWhere);
 }
 
 }  // namespace tocsin::session

@@ -42,6 +42,13 @@ TEST_CASE("a tool's effect is told from its name, else from its description") {
       {"terminal", "", Effect::kExecute},
       {"install_package", "", Effect::kExecute},
       {"webhook", "", Effect::kEgress},
+      {"post_status", "", Effect::kEgress},
+      {"mail_anybody", "", Effect::kEgress},
+      {"list_mail", "", Effect::kRead},
+      {"share_details", "", Effect::kEgress},
+      {"request_info", "", Effect::kEgress},
+      {"share_price", "", Effect::kRead},
+      {"order_details", "", Effect::kRead},
       {"order_status_check", "", Effect::kRead},  // the verb stands last, the noun first
       {"store_count", "", Effect::kRead},
       {"order_history", "", Effect::kRead},

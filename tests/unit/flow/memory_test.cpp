@@ -80,7 +80,7 @@ TEST_CASE("of sightings the last generation and the one before it are kept") {
   Sightings sightings(kGeneration);
   const auto add = [&](std::uint32_t from, std::uint32_t to) {
     for (std::uint32_t i = from; i < to; ++i) {
-      sightings.at(hash_of(i)).source = static_cast<std::uint16_t>(i);
+      sightings.at(hash_of(i)).source = static_cast<std::uint32_t>(i) & 0xFFFF;
     }
   };
   add(0, kGeneration);
@@ -138,15 +138,15 @@ TEST_CASE("a result is found by its number until it is forgotten, however many t
   for (const std::size_t forgotten : {std::size_t{0}, std::size_t{100}, std::size_t{70'000}}) {
     CAPTURE(forgotten);
     SessionMemory memory(1);
-    memory.sources_forgotten = forgotten;
+    memory.sources_forgotten = static_cast<std::uint32_t>(forgotten);
     for (std::size_t i = 0; i < 3; ++i) memory.sources.emplace_back().origin.seq = forgotten + i;
     for (std::size_t i = 0; i < 3; ++i) {
-      const Source* found = memory.source(static_cast<std::uint16_t>(forgotten + i));
+      const Source* found = memory.source(static_cast<std::uint32_t>(forgotten + i));
       REQUIRE(found != nullptr);
       CHECK(found->origin.seq == forgotten + i);
     }
-    CHECK(memory.source(static_cast<std::uint16_t>(forgotten + 3)) == nullptr);
-    CHECK(memory.source(static_cast<std::uint16_t>(forgotten - 1)) == nullptr);
+    CHECK(memory.source(static_cast<std::uint32_t>(forgotten + 3)) == nullptr);
+    CHECK(memory.source(static_cast<std::uint32_t>(forgotten - 1)) == nullptr);
   }
 }
 
