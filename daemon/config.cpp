@@ -382,6 +382,16 @@ Config load_config(const std::filesystem::path& path, bool kafka_needed,
   read_paths(rules, "packs", &config.rules.packs);
   read_paths(rules, "systems", &config.rules.systems);
   read_imports(rules, &config.rules.imports);
+  if (shipped.empty() && rules.node("packs") == nullptr && config.rules.packs.empty() &&
+      config.rules.imports.empty()) {
+    diagnostics.add({.gravity = Gravity::kWarning,
+                     .file = path.empty() ? "configuration" : path.string(),
+                     .excerpt = "",
+                     .message = "the rules that come with tocsin are not beside the program: only "
+                                "detectors look at events",
+                     .hint = "install them in ../share/tocsin/rules, or name packs under "
+                             "`rules.packs`"});
+  }
   std::string cache = user_cache(environment).string();
   rules.string("cache_dir", &cache);
   config.rules.cache_dir = cache;

@@ -690,6 +690,24 @@ test_cases:
 
     # -----------------------------------------------------------------------------------------------------------------
 
+    def test_a_program_without_its_rules_says_so(self):
+        alone = self.folder / "bin" / "tocsin"
+        alone.parent.mkdir()
+        shutil.copy(harness.TOCSIN_BINARY, alone)
+
+        def said(*arguments):
+            done = subprocess.run([alone, *map(str, arguments)], input=b"", capture_output=True, timeout=60,
+                                  env=environment(), check=False)
+            self.assertEqual(0, done.returncode, done.stderr)
+            return done.stderr
+
+        self.assertIn(b"not beside the program", said("replay", "-"))
+        self.assertNotIn(b"not beside the program",
+                         said("replay", "--config", self.write("c.yaml", "rules: {packs: []}\n"), "-"))
+        (self.folder / "share/tocsin").mkdir(parents=True)
+        (self.folder / "share/tocsin/rules").symlink_to(harness.REPO / "rules")
+        self.assertNotIn(b"not beside the program", said("replay", "-"))
+
     def test_rules_list(self):
         status, out, said = tocsin("rules", "list")
         self.assertEqual((0, b""), (status, said))
