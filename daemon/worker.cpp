@@ -56,7 +56,12 @@ std::expected<std::unique_ptr<Worker>, std::string> Worker::create(
       [ledger = &worker->ledger_](std::uint64_t ticket) { ledger->delivered(ticket); }, registry);
   if (!sink) return std::unexpected(sink.error());
   worker->sink_ = std::move(*sink);
-  auto source = KafkaSource::create(config, "events-" + name, *worker, worker->health_, registry);
+  auto source = KafkaSource::create(config.kafka,
+                                    {.topics = config.topics.events,
+                                     .group = config.kafka.at("group.id"),
+                                     .start_at = config.topics.start_at,
+                                     .rewind_records_max = config.rewind_records_max},
+                                    "events-" + name, *worker, worker->health_, registry);
   if (!source) return std::unexpected(source.error());
   worker->source_ = std::move(*source);
   return worker;
@@ -135,7 +140,10 @@ void Worker::process_batch() {
 
 void Worker::on_finding(const Finding& finding) {
   ledger_.expect(ticket_);
-  sink_->send(config_.topics.findings, finding.system, to_json(finding), {}, ticket_);
+  sink_->send({.topic = config_.topics.findings,
+               .key = finding.system,
+               .payload = to_json(finding),
+               .ticket = ticket_});
 }
 
 void Worker::on_demotion(const RuleDemotion& what, std::string_view rule, std::string_view system) {
@@ -168,9 +176,10 @@ void Worker::on_rejected(const Record& record, Reject reason) {
   if (config_.topics.dead_letter.empty()) return;
   const bool truncated = record.payload.size() > config_.decode.event_bytes_max;
   ledger_.expect(ticket_);
-  sink_->send(config_.topics.dead_letter, "",
-              std::string(record.payload.substr(0, config_.decode.event_bytes_max)),
-              dead_letter_headers(record, reason, truncated), ticket_);
+  sink_->send({.topic = config_.topics.dead_letter,
+               .payload = std::string(record.payload.substr(0, config_.decode.event_bytes_max)),
+               .headers = dead_letter_headers(record, reason, truncated),
+               .ticket = ticket_});
 }
 
 void Worker::on_assigned(std::span<const TopicPartition> partitions) {

@@ -18,6 +18,7 @@ std::expected<std::unique_ptr<KafkaSink>, std::string> KafkaSink::create(
   kafka::Properties properties = config.kafka;
   properties.try_emplace("client.id", kafka::client_id(name));
   properties.try_emplace("linger.ms", "5");
+  properties.try_emplace("partitioner", "murmur2_random");  // Java's, so that all agree on a key's
   properties.try_emplace("allow.auto.create.topics", "true");
   // A dead letter carries what was too large for an event, up to what the source fetches at all.
   properties.try_emplace("message.max.bytes",
@@ -54,17 +55,12 @@ KafkaSink::~KafkaSink() {
   rd_kafka_flush(handle_.get(), 100);
 }
 
-void KafkaSink::send(std::string topic, std::string key, std::string payload, Headers headers,
-                     std::uint64_t ticket) {
+void KafkaSink::send(Message message) {
   ++outstanding_;
-  produce(std::make_unique<Outgoing>(Outgoing{.topic = std::move(topic),
-                                              .key = std::move(key),
-                                              .payload = std::move(payload),
-                                              .headers = std::move(headers),
-                                              .ticket = ticket}));
+  produce(std::make_unique<Message>(std::move(message)));
 }
 
-void KafkaSink::produce(std::unique_ptr<Outgoing> message) {
+void KafkaSink::produce(std::unique_ptr<Message> message) {
   rd_kafka_headers_t* headers = nullptr;
   if (!message->headers.empty()) {
     headers = rd_kafka_headers_new(message->headers.size());
@@ -73,12 +69,15 @@ void KafkaSink::produce(std::unique_ptr<Outgoing> message) {
                           static_cast<ssize_t>(value.size()));
     }
   }
+  static_assert(kByKey == RD_KAFKA_PARTITION_UA);
+  void* const payload = message->payload ? message->payload->data() : nullptr;
+  const std::size_t size = message->payload ? message->payload->size() : 0;
   // Not copied: the message lives until its delivery report.
-  const auto error = rd_kafka_producev(
-      handle_.get(), RD_KAFKA_V_TOPIC(message->topic.c_str()),
-      RD_KAFKA_V_KEY(message->key.data(), message->key.size()),
-      RD_KAFKA_V_VALUE(message->payload.data(), message->payload.size()),
-      RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_OPAQUE(message.get()), RD_KAFKA_V_END);
+  const auto error = rd_kafka_producev(handle_.get(), RD_KAFKA_V_TOPIC(message->topic.c_str()),
+                                       RD_KAFKA_V_PARTITION(message->partition),
+                                       RD_KAFKA_V_KEY(message->key.data(), message->key.size()),
+                                       RD_KAFKA_V_VALUE(payload, size), RD_KAFKA_V_HEADERS(headers),
+                                       RD_KAFKA_V_OPAQUE(message.get()), RD_KAFKA_V_END);
   if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
     static_cast<void>(message.release());  // on_delivery takes it back
     return;
@@ -89,7 +88,7 @@ void KafkaSink::produce(std::unique_ptr<Outgoing> message) {
 
 void KafkaSink::on_delivery(rd_kafka_t*, const rd_kafka_message_t* report, void* self) {
   auto& sink = *static_cast<KafkaSink*>(self);
-  std::unique_ptr<Outgoing> message(static_cast<Outgoing*>(report->_private));
+  std::unique_ptr<Message> message(static_cast<Message*>(report->_private));
   if (report->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
     if (report->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
         report->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT) {
@@ -119,7 +118,7 @@ void KafkaSink::on_error(rd_kafka_t* handle, int error, const char* reason, void
             {{"error", reason}, {"suppressed", verdict.suppressed}});
 }
 
-void KafkaSink::retry_later(std::unique_ptr<Outgoing> message, rd_kafka_resp_err_t error) {
+void KafkaSink::retry_later(std::unique_ptr<Message> message, rd_kafka_resp_err_t error) {
   shard_.add(retried_);
   const log::Sampler::Verdict verdict = sampler_.admit(rd_kafka_err2name(error));
   if (verdict.log) {
@@ -137,7 +136,7 @@ void KafkaSink::poll(std::chrono::milliseconds wait) {
   const auto now = Clock::now();
   // Only what is due now: a message that is refused at once goes to the back with a later time.
   while (!retries_.empty() && retries_.front().due <= now) {
-    std::unique_ptr<Outgoing> message = std::move(retries_.front().message);
+    std::unique_ptr<Message> message = std::move(retries_.front().message);
     retries_.pop_front();
     produce(std::move(message));
   }

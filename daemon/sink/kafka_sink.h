@@ -9,6 +9,7 @@
 #include <expected>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,6 +28,16 @@ class KafkaSink {
   using Headers = std::vector<std::pair<std::string, std::string>>;
   using Delivered = std::function<void(std::uint64_t ticket)>;
 
+  struct Message {
+    std::string topic;
+    std::string key;
+    std::optional<std::string> payload;  // nothing: a tombstone
+    Headers headers;
+    std::uint64_t ticket = 0;
+    std::int32_t partition = kByKey;
+  };
+  static constexpr std::int32_t kByKey = -1;  // as Java's clients choose it
+
   // `delivered` is called from `poll` and `flush`, once a message.
   static std::expected<std::unique_ptr<KafkaSink>, std::string> create(const Config& config,
                                                                        std::string_view name,
@@ -39,8 +50,7 @@ class KafkaSink {
 
   // Queues a message.  One that the broker refuses is sent again after a pause, for as long as it
   // takes; the caller bounds how many are outstanding.
-  void send(std::string topic, std::string key, std::string payload, Headers headers,
-            std::uint64_t ticket);
+  void send(Message message);
 
   // Serves delivery reports and sends again what is due.
   void poll(std::chrono::milliseconds wait = std::chrono::milliseconds(0));
@@ -53,24 +63,17 @@ class KafkaSink {
   [[nodiscard]] bool failed() const { return failed_; }
 
  private:
-  struct Outgoing {
-    std::string topic;
-    std::string key;
-    std::string payload;
-    Headers headers;
-    std::uint64_t ticket = 0;
-  };
   using Clock = std::chrono::steady_clock;
   struct Retry {
     Clock::time_point due;
-    std::unique_ptr<Outgoing> message;
+    std::unique_ptr<Message> message;
   };
 
   KafkaSink(Delivered delivered, metrics::Registry& registry);
   static void on_delivery(rd_kafka_t* handle, const rd_kafka_message_t* message, void* self);
   static void on_error(rd_kafka_t* handle, int error, const char* reason, void* self);
-  void produce(std::unique_ptr<Outgoing> message);
-  void retry_later(std::unique_ptr<Outgoing> message, rd_kafka_resp_err_t error);
+  void produce(std::unique_ptr<Message> message);
+  void retry_later(std::unique_ptr<Message> message, rd_kafka_resp_err_t error);
 
   Delivered delivered_;
   metrics::Shard& shard_;

@@ -67,11 +67,16 @@ StartPosition start_position(std::optional<std::int64_t> committed,
 }
 
 std::expected<std::unique_ptr<KafkaSource>, std::string> KafkaSource::create(
-    const Config& config, std::string_view name, Listener& listener, SourceHealth& health,
-    metrics::Registry& registry) {
-  kafka::Properties properties = config.kafka;
+    const kafka::Properties& kafka, Subscription subscription, std::string_view name,
+    Listener& listener, SourceHealth& health, metrics::Registry& registry) {
+  kafka::Properties properties = kafka;
   properties.try_emplace("client.id", kafka::client_id(name));
-  properties.try_emplace("partition.assignment.strategy", "cooperative-sticky");
+  properties["group.id"] = subscription.group;
+  if (subscription.copartitioned) {
+    properties["partition.assignment.strategy"] = "range";
+  } else {
+    properties.try_emplace("partition.assignment.strategy", "cooperative-sticky");
+  }
   // Bounds memory.  Large enough for a second of peak traffic: a full queue makes 2.0 pause
   // fetching for that long.
   properties.try_emplace("queued.max.messages.kbytes", "32768");
@@ -84,7 +89,8 @@ std::expected<std::unique_ptr<KafkaSource>, std::string> KafkaSource::create(
 
   auto conf = kafka::make_conf(properties, kafka::Scope::kConsumer);
   if (!conf) return std::unexpected(conf.error());
-  std::unique_ptr<KafkaSource> source(new KafkaSource(config, listener, health, registry));
+  std::unique_ptr<KafkaSource> source(
+      new KafkaSource(std::move(subscription), listener, health, registry));
   kafka::route_logs(conf->get());
   rd_kafka_conf_set_opaque(conf->get(), source.get());
   rd_kafka_conf_set_rebalance_cb(conf->get(), &KafkaSource::on_rebalance);
@@ -98,9 +104,10 @@ std::expected<std::unique_ptr<KafkaSource>, std::string> KafkaSource::create(
   static_cast<void>(conf->release());  // the handle owns it now
   rd_kafka_poll_set_consumer(source->handle_.get());
 
+  const std::vector<std::string>& names = source->subscription_.topics;
   const kafka::PartitionList topics(
-      rd_kafka_topic_partition_list_new(static_cast<int>(config.topics.events.size())));
-  for (const std::string& topic : config.topics.events) {
+      rd_kafka_topic_partition_list_new(static_cast<int>(names.size())));
+  for (const std::string& topic : names) {
     rd_kafka_topic_partition_list_add(topics.get(), topic.c_str(), RD_KAFKA_PARTITION_UA);
   }
   if (const auto failed = rd_kafka_subscribe(source->handle_.get(), topics.get())) {
@@ -109,9 +116,9 @@ std::expected<std::unique_ptr<KafkaSource>, std::string> KafkaSource::create(
   return source;
 }
 
-KafkaSource::KafkaSource(const Config& config, Listener& listener, SourceHealth& health,
+KafkaSource::KafkaSource(Subscription subscription, Listener& listener, SourceHealth& health,
                          metrics::Registry& registry)
-    : config_(config),
+    : subscription_(std::move(subscription)),
       listener_(listener),
       health_(health),
       registry_(registry),
@@ -269,8 +276,8 @@ bool KafkaSource::find_start(rd_kafka_topic_partition_list_t* partitions) {
       if (error != RD_KAFKA_RESP_ERR_NO_ERROR) break;
       const auto committed = element.offset >= 0 ? std::optional(element.offset) : std::nullopt;
       const StartPosition start =
-          start_position(committed, rewind_of(element), low, high, config_.topics.start_at,
-                         config_.rewind_records_max);
+          start_position(committed, rewind_of(element), low, high, subscription_.start_at,
+                         subscription_.rewind_records_max);
       if (start.lost > 0) shard_.add(lost_records_, static_cast<std::uint64_t>(start.lost));
       if (start.out_of_range) {
         shard_.add(offset_resets_);

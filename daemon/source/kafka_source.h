@@ -76,9 +76,19 @@ class KafkaSource {
     ~Listener() = default;
   };
 
+  // What is read, as whom, and from where.
+  struct Subscription {
+    std::vector<std::string> topics;
+    std::string group;
+    StartAt start_at = StartAt::kEarliest;  // for a group without committed offsets
+    std::int64_t rewind_records_max = 0;    // of one partition
+    // Partition n of every topic goes to the same member of the group.
+    bool copartitioned = false;
+  };
+
   static std::expected<std::unique_ptr<KafkaSource>, std::string> create(
-      const Config& config, std::string_view name, Listener& listener, SourceHealth& health,
-      metrics::Registry& registry);
+      const kafka::Properties& kafka, Subscription subscription, std::string_view name,
+      Listener& listener, SourceHealth& health, metrics::Registry& registry);
 
   KafkaSource(const KafkaSource&) = delete;
   KafkaSource& operator=(const KafkaSource&) = delete;
@@ -111,7 +121,7 @@ class KafkaSource {
     std::int64_t high = 0;  // when it was assigned
   };
 
-  KafkaSource(const Config& config, Listener& listener, SourceHealth& health,
+  KafkaSource(Subscription subscription, Listener& listener, SourceHealth& health,
               metrics::Registry& registry);
 
   static void on_rebalance(rd_kafka_t* handle, rd_kafka_resp_err_t error,
@@ -130,7 +140,7 @@ class KafkaSource {
   void count_error(std::string_view kind);
   kafka::PartitionList assignment() const;
 
-  const Config& config_;
+  Subscription subscription_;
   Listener& listener_;
   SourceHealth& health_;
   metrics::Registry& registry_;
