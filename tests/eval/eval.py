@@ -194,7 +194,7 @@ def rules_on_benign(results):
             where[rule, severity][run] += count
     highest = {rule for rule, severity in sessions if severity == "high"}
     rows = []
-    for (rule, severity), count in sessions.most_common():
+    for (rule, severity), count in sorted(sessions.items(), key=lambda each: (-each[1], each[0])):  # the scorer's ties vary
         if severity == "medium" and rule in highest and sessions[rule, "high"] == count:
             continue  # said already: at or above medium includes high
         corpora = ", ".join(f"{run} {number}" for run, number in where[rule, severity].most_common(4))
