@@ -69,7 +69,7 @@ TEST_CASE("recorded sessions go as far as they are expected to") {
     CAPTURE(folder.filename().string());
     const CaseResult result = play_case(folder, policy);
     CHECK(result.error.empty());
-    CHECK(result.recorded);
+    CHECK(result.recorded_in == "expect.txt");
     count(result, counts);
     for (const std::string& line : line_differences(result.expected, result.found)) {
       differences << line << '\n';
