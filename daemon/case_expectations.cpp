@@ -14,13 +14,6 @@ namespace {
 constexpr std::string_view kBelow = "below ";
 constexpr std::string_view kBy = " by ";
 
-std::optional<Severity> severity_of(std::string_view name) {
-  const auto names = severity_names();
-  const auto found = std::ranges::find(names, name);
-  if (found == names.end()) return std::nullopt;
-  return static_cast<Severity>(found - names.begin());
-}
-
 std::optional<std::uint64_t> number_of(std::string_view text) {
   std::uint64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -45,7 +38,7 @@ std::optional<CaseExpectations::Expectation> CaseExpectations::read_line(std::st
     if (!out.by) return std::nullopt;
     asked = asked.substr(0, by);
   }
-  const auto severity = severity_of(asked);
+  const auto severity = severity_named(asked);
   if (!severity) return std::nullopt;
   out.severity = *severity;
   return out;

@@ -11,8 +11,6 @@
 #include <system_error>
 #include <utility>
 
-#include <nlohmann/json.hpp>
-
 #include "daemon/case_expectations.h"
 #include "daemon/metrics/policy_metrics.h"
 #include "daemon/metrics/registry.h"
@@ -59,6 +57,9 @@ class Lines final : public PipelineOutput {
         fmt::format("{:<8} {} {} seq {}: {} = {}\n", name_of(finding.severity), finding.rule,
                     finding.system, finding.seq, evidence.field, evidence.excerpt);
   }
+  void on_event(const Event& event, const EventContext& /*context*/) override {
+    if (expectations_ != nullptr) expectations_->on_event(event.session_id);
+  }
   void on_rejected(const Record& record, Reject reason) override {
     complain(fmt::format("{}:{}: rejected as {}", record.source.topic, record.source.offset,
                          name_of(reason)));
@@ -74,14 +75,6 @@ class Lines final : public PipelineOutput {
   std::size_t findings_ = 0;
 };
 
-// Empty where there is none: a control event, a line that will be rejected.
-std::string session_of(std::string_view line) {
-  const auto event = nlohmann::json::parse(line, nullptr, false);
-  if (!event.is_object()) return {};
-  const auto id = event.find("session_id");
-  return id != event.end() && id->is_string() ? id->get<std::string>() : std::string{};
-}
-
 void play(FileSource& source, Pipeline& pipeline, CaseExpectations* expectations,
           CaseResult& result) {
   Lines lines(result, expectations);
@@ -91,9 +84,6 @@ void play(FileSource& source, Pipeline& pipeline, CaseExpectations* expectations
     const Record record{
         .payload = line,
         .source = {.topic = source.name(), .partition = 0, .offset = source.line_number()}};
-    if (expectations != nullptr) {
-      if (const std::string id = session_of(line); !id.empty()) expectations->on_event(id);
-    }
     pipeline.run(std::span(&record, 1), lines);
   }
   if (status == FileSource::Status::kBroken) result.error = source.error();
@@ -119,7 +109,8 @@ std::optional<std::string> content_of(const fs::path& file) {
 std::optional<CaseExpectations> expectations_of(const fs::path& folder, CaseResult& result) {
   const auto text = content_of(folder / kExpectFile);
   auto findings = content_of(folder / kFindingsFile);
-  result.recorded = text || findings;
+  if (findings) result.recorded_in = kFindingsFile;
+  if (text) result.recorded_in = kExpectFile;
   if (text && findings) {
     result.error = fmt::format("{}: both {} and {}", folder.string(), kExpectFile, kFindingsFile);
     return std::nullopt;

@@ -27,14 +27,16 @@ inline constexpr std::size_t kCaseFindingsMax = 10'000;  // of one case
 std::vector<std::filesystem::path> case_folders(const std::filesystem::path& path);
 
 struct CaseResult {
-  std::string found;      // a line a finding, as findings.txt has them
-  std::string expected;   // findings.txt
-  bool recorded = false;  // there is one of the two files
+  std::string found;             // a line a finding, as findings.txt has them
+  std::string expected;          // findings.txt
+  std::string_view recorded_in;  // "findings.txt" or "expect.txt"; empty: neither is there
   // What kept the events from being played: a file cannot be read, an event is rejected, too many
   // findings, a wrong line in expect.txt, a session that has no line.  Empty: nothing did.
   std::string error;
 
-  [[nodiscard]] bool passed() const { return error.empty() && recorded && found == expected; }
+  [[nodiscard]] bool passed() const {
+    return error.empty() && !recorded_in.empty() && found == expected;
+  }
 };
 
 // expect.txt is compared in findings.txt's stead: `expected` holds its lines, and `found` the same

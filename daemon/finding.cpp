@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -37,6 +38,11 @@ constexpr std::array<std::string_view, kCategoryCount> kCategories = {
 
 std::span<const std::string_view> severity_names() { return kSeverities; }
 std::string_view name_of(Severity severity) { return kSeverities[std::to_underlying(severity)]; }
+std::optional<Severity> severity_named(std::string_view name) {
+  const auto* found = std::ranges::find(kSeverities, name);
+  if (found == kSeverities.end()) return std::nullopt;
+  return static_cast<Severity>(found - kSeverities.begin());
+}
 std::span<const std::string_view> category_names() { return kCategories; }
 std::string_view name_of(Category category) { return kCategories[std::to_underlying(category)]; }
 

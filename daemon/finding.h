@@ -18,6 +18,7 @@ enum class Severity : std::uint8_t { kInfo, kLow, kMedium, kHigh, kCritical };
 inline constexpr std::size_t kSeverityCount = 5;
 std::span<const std::string_view> severity_names();
 std::string_view name_of(Severity severity);
+std::optional<Severity> severity_named(std::string_view name);
 
 enum class Category : std::uint8_t {
   kPromptInjection,

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "daemon/invisible.h"
+
 namespace tocsin {
 namespace {
 
@@ -15,12 +17,7 @@ constexpr bool is_continuation(char byte) {
 
 // Characters that are invisible, reorder text or end a line: shown by number, never as themselves.
 constexpr bool is_deceptive(char32_t c) {
-  return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0xAD || c == 0x034F || c == 0x061C ||
-         (c >= 0x115F && c <= 0x1160) || (c >= 0x17B4 && c <= 0x17B5) ||
-         (c >= 0x180B && c <= 0x180F) || (c >= 0x200B && c <= 0x200F) ||
-         (c >= 0x2028 && c <= 0x202E) || (c >= 0x2060 && c <= 0x206F) || c == 0x3164 ||
-         (c >= 0xFE00 && c <= 0xFE0F) || c == 0xFEFF || c == 0xFFA0 ||
-         (c >= 0xFFF9 && c <= 0xFFFB) || (c >= 0xE0000 && c <= 0xE0FFF);
+  return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x2028 || c == 0x2029 || is_invisible(c);
 }
 
 constexpr bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }

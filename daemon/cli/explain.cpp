@@ -52,7 +52,7 @@ void Explainer::head(const Event& event, const EventContext& context) {
   std::string title(name_of(event.type));
   if (!event.tool.name.empty()) {
     title += fmt::format(" {} ({}{})", printable(event.tool.name), name_of(context.tool.effect),
-                         context.tool.inferred ? ", by its name" : "");
+                         context.tool.inferred ? ", inferred" : "");
   }
   if (!event.tool.error.empty()) title += " failed: " + printable(event.tool.error, kValueBytes);
   out_ << fmt::format("{:>5}  {}  {}\n", context.seq, paint(kDim, format_time(event.time)),

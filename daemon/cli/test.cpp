@@ -89,11 +89,12 @@ void print(const FailedCase& failed, bool coloured) {
     std::cout << printable(failed.result.error, kLineShown) << '\n';
     return;
   }
-  if (!failed.result.recorded) {
+  if (failed.result.recorded_in.empty()) {
     std::cout << "nothing is recorded yet; --update writes findings.txt\n";
     return;
   }
-  std::cout << "not what is expected (- expected, + came)\n";
+  std::cout << fmt::format("not what {} asks for (- expected, + came)\n",
+                           failed.result.recorded_in);
   const auto differences = line_differences(failed.result.expected, failed.result.found);
   for (std::size_t i = 0; i < differences.size() && i < kDifferencesShown; ++i) {
     std::cout << "        " << printable(differences[i], kLineShown) << '\n';
@@ -131,7 +132,7 @@ Json json_of(const Outcome& outcome) {
         {{"kind", "case"},
          {"folder", failed.folder.string()},
          {"error", failed.result.error},
-         {"recorded", failed.result.recorded},
+         {"recorded", !failed.result.recorded_in.empty()},
          {"differences", line_differences(failed.result.expected, failed.result.found)}});
   }
   return {{"examples", outcome.examples},
@@ -204,8 +205,10 @@ void add_test(CLI::App& app, int* exit) {
   command->add_flag("--json", options->json, "One JSON object on standard output");
   command->footer(
       "A recorded case is a directory with events.jsonl (the native format, gzip or not) and\n"
-      "findings.txt, a line a finding.  Cases alone are played through the configured rules and\n"
-      "profiles.  Exit status 3 when something failed.\n\n"
+      "either findings.txt, a line a finding, or expect.txt, a line a session: `ID: below high`,\n"
+      "or `ID: high by 9`, a finding as severe as that on the event with seq 9 or an earlier one.\n"
+      "--update writes findings.txt; expect.txt is for a person to change.  Cases alone are\n"
+      "played through the configured rules and profiles.  Exit status 3: something failed.\n\n"
       "Examples:\n"
       "  tocsin test                                     # the rules that come with tocsin\n"
       "  tocsin test rules/packs/shell.yaml\n"

@@ -147,7 +147,7 @@ std::expected<const Event*, Reject> NativeDecoder::decode(std::string_view bytes
 void NativeDecoder::reset() {
   arena_.release();
   leaves_ = 0;
-  has_time_ = has_type_ = has_text_ = has_tools_ = has_verdict_ = false;
+  has_time_ = has_type_ = has_text_ = has_tools_ = has_verdict_ = bad_verdict_ = false;
   // The vectors keep their memory: clear, do not replace.
   std::vector<Leaf> arguments = std::exchange(event_.tool.arguments, {});
   std::vector<Leaf> result = std::exchange(event_.tool.result, {});
@@ -365,7 +365,7 @@ Status NativeDecoder::read_guardrail(Value value) {
   Object object;
   if (const auto error = value.get_object().get(object)) return because(reason_for(error));
   event_.guardrail = {};
-  has_verdict_ = false;
+  has_verdict_ = bad_verdict_ = false;
   for (auto field : object) {
     std::string_view key;
     Value member;
@@ -388,10 +388,11 @@ Status NativeDecoder::read_verdict(Value value) {
   std::string_view text;
   if (const Status read = read_string(value, text); !read) return read;
   if (text.empty()) return {};
+  // An event of another type may carry any word, and its type may come later.
   const auto verdict = verdict_named(text);
-  if (!verdict) return because(Reject::kBadVerdict);
-  event_.guardrail.verdict = *verdict;
-  has_verdict_ = true;
+  has_verdict_ = verdict.has_value();
+  bad_verdict_ = !has_verdict_;
+  if (verdict) event_.guardrail.verdict = *verdict;
   return {};
 }
 
@@ -412,6 +413,7 @@ Status NativeDecoder::check_complete() const {
     case EventType::kToolResult:
       return event_.tool.name.empty() ? because(Reject::kMissingPayload) : Status{};
     case EventType::kGuardrail:
+      if (bad_verdict_) return because(Reject::kBadVerdict);
       return has_verdict_ && !event_.guardrail.name.empty() ? Status{}
                                                             : because(Reject::kMissingPayload);
     default: return {};

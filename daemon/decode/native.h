@@ -78,7 +78,8 @@ class NativeDecoder {
   bool has_text_ = false;
   bool has_tools_ = false;
   bool has_verdict_ = false;
-  std::string event_id_;  // made up, when the producer gave none
+  bool bad_verdict_ = false;  // none of the words there are
+  std::string event_id_;      // made up, when the producer gave none
   Event event_;
 };
 

@@ -24,7 +24,7 @@ enum class Reject : std::uint8_t {
   kMissingPayload,  // the type's own field is absent: `text`, `tool.name`, `tools`, `guardrail`
   kUnknownType,
   kBadTime,     // not RFC 3339
-  kBadVerdict,  // of a guardrail: none of its words
+  kBadVerdict,  // of an event of type guardrail: none of its words
 };
 inline constexpr std::size_t kRejectCount = 17;
 

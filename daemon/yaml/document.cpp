@@ -1,6 +1,7 @@
 #include "daemon/yaml/document.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
@@ -348,6 +349,10 @@ std::string MapReader::path_to(std::string_view key) const {
   return path_.empty() ? std::string(key) : fmt::format("{}.{}", path_, key);
 }
 
+void MapReader::tell_default(std::string_view key, std::string_view value) const {
+  if (context_->on_default) context_->on_default(path_to(key), value);
+}
+
 void MapReader::know(std::string_view key) {
   if (std::ranges::find(known_, key) == known_.end()) known_.emplace_back(key);
 }
@@ -398,6 +403,7 @@ bool MapReader::require(std::string_view key, std::string_view why) {
 }
 
 void MapReader::string(std::string_view key, std::string* out) {
+  tell_default(key, *out);
   const Node* value = node(key);
   if (value == nullptr) return;
   if (const auto text = scalar_of(*value, fmt::format("a string for `{}`", path_to(key)),
@@ -415,6 +421,7 @@ void MapReader::boolean(std::string_view key, bool* out) {
 
 void MapReader::integer(std::string_view key, std::int64_t min, std::int64_t max,
                         std::int64_t* out) {
+  tell_default(key, std::to_string(*out));
   const Node* value = node(key);
   if (value == nullptr) return;
   const auto text = scalar_of(*value, fmt::format("a whole number for `{}`", path_to(key)),
@@ -432,6 +439,7 @@ void MapReader::integer(std::string_view key, std::int64_t min, std::int64_t max
 }
 
 void MapReader::strings(std::string_view key, std::vector<std::string>* out) {
+  tell_default(key, fmt::format("{}", fmt::join(*out, ", ")));
   const Node* value = node(key);
   if (value == nullptr) return;
   out->clear();
@@ -459,6 +467,7 @@ void MapReader::strings(std::string_view key, std::vector<std::string>* out) {
 
 void MapReader::choice(std::string_view key, std::span<const std::string_view> words,
                        std::size_t* out) {
+  tell_default(key, words[*out]);
   const Node* value = node(key);
   if (value == nullptr) return;
   const auto text = scalar_of(*value, fmt::format("{} for `{}`", one_of(words), path_to(key)),

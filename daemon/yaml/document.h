@@ -98,7 +98,10 @@ struct ReadContext {
   explicit ReadContext(Diagnostics& sink) : diagnostics(sink) {}
 
   Diagnostics& diagnostics;
-  Override override_value;                  // may be empty
+  Override override_value;  // may be empty
+  // Told each scalar or list that is asked for, and what it is when nobody sets it (a list: its
+  // items with ", " between them); may be empty.
+  std::function<void(std::string_view path, std::string_view value)> on_default;
   std::string override_name_prefix;         // for messages, e.g. "TOCSIN_"
   std::deque<Document> override_documents;  // keeps overriding values alive
 };
@@ -142,6 +145,7 @@ class MapReader {
 
  private:
   std::string path_to(std::string_view key) const;
+  void tell_default(std::string_view key, std::string_view value) const;
   void know(std::string_view key);
 
   const Node* node_ = nullptr;  // a map, or null

@@ -18,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "daemon/invisible.h"
 #include "daemon/text.h"
 #include "detectors/decoding/chars.h"
 #include "detectors/decoding/homoglyphs.h"
@@ -30,16 +31,6 @@ namespace {
 constexpr std::size_t kPureLettersMin = 3;
 
 constexpr bool within(char32_t c, char32_t first, char32_t last) { return c >= first && c <= last; }
-
-// Unicode's Default_Ignorable_Code_Point, interlinear annotations, the byte order mark.
-bool is_invisible(char32_t c) {
-  if (c < 0x115F) return c == 0xAD || c == 0x34F || c == 0x61C;
-  return within(c, 0x200B, 0x200F) || within(c, 0x202A, 0x202E) || within(c, 0x2060, 0x206F) ||
-         within(c, 0xFE00, 0xFE0F) || c == 0xFEFF || within(c, 0xE0000, 0xE0FFF) ||
-         within(c, 0x115F, 0x1160) || within(c, 0x17B4, 0x17B5) || within(c, 0x180B, 0x180F) ||
-         c == 0x3164 || c == 0xFFA0 || within(c, 0xFFF0, 0xFFFB) || within(c, 0x1BCA0, 0x1BCA3) ||
-         within(c, 0x1D173, 0x1D17A);
-}
 
 bool is_blank_character(char32_t c) {
   return c == 0xA0 || within(c, 0x2000, 0x200A) || c == 0x202F || c == 0x205F || c == 0x3000 ||

@@ -2,8 +2,9 @@
 
 #include <utf8proc.h>
 
-#include <algorithm>
 #include <array>
+
+#include "daemon/invisible.h"
 
 namespace tocsin::lexical {
 namespace {
@@ -35,13 +36,6 @@ bool is_of_word(char32_t c) {
   const auto category = utf8proc_category(static_cast<utf8proc_int32_t>(c));
   return (category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_LO) ||
          (category >= UTF8PROC_CATEGORY_ND && category <= UTF8PROC_CATEGORY_NO);
-}
-
-// Also Braille blank, Hangul fillers and tag characters, which are told apart by the caller.
-bool is_invisible(char32_t c) {
-  return c == 0xAD || c == 0x34F || c == 0x61C || within(c, 0x115F, 0x1160) ||
-         within(c, 0x200B, 0x200F) || within(c, 0x202A, 0x202E) || within(c, 0x2060, 0x206F) ||
-         within(c, 0xFE00, 0xFE0F) || c == 0xFEFF || within(c, 0xE0000, 0xE0FFF);
 }
 
 Folded compute(char32_t c) {

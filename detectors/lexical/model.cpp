@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "daemon/check.h"
+#include "daemon/invisible.h"
 #include "daemon/text.h"
 #include "detectors/lexical/word_hash.h"
 
@@ -165,6 +166,23 @@ std::vector<unsigned char> serialise(const std::array<Head, kChannelCount>& head
   return out;
 }
 
+namespace {
+
+// Whatever the order in which the words are written.
+std::uint64_t class_fingerprint() {
+  std::uint64_t sum = 0;
+  for (const ClassWords& row : class_words()) {
+    WordReader reader(row.words);
+    Word word;
+    while (reader.next_unclassed(word)) {
+      sum += mix(word.hash, static_cast<std::uint64_t>(row.word_class));
+    }
+  }
+  return sum;
+}
+
+}  // namespace
+
 std::uint64_t feature_fingerprint() {
   // A word of each class, shape and mark.
   constexpr std::string_view kText =
@@ -180,7 +198,8 @@ std::uint64_t feature_fingerprint() {
   while (reader.next(word)) {
     features.add(word, [&](FeatureId id) { hash = mix(hash, id); });
   }
-  return hash;
+  for (const CodePointRange& range : kInvisible) hash = mix(mix(hash, range.first), range.last);
+  return hash + class_fingerprint();
 }
 
 }  // namespace tocsin::lexical

@@ -81,8 +81,8 @@ class Model {
 // The file of these heads.
 std::vector<unsigned char> serialise(const std::array<Head, kChannelCount>& heads);
 
-// A hash over the features of a fixed text: a model is worth nothing with other features than those
-// it was trained with.
+// A hash over the features of a fixed text, the classes of words and the invisible characters: a
+// model is worth nothing with others than those it was trained with.
 std::uint64_t feature_fingerprint();
 
 // model.bin, put into the program by CMakeLists.txt.

@@ -1,7 +1,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <string_view>
+#include <span>
 
 #include "detectors/lexical/word_hash.h"
 #include "detectors/lexical/words.h"
@@ -9,18 +9,14 @@
 namespace tocsin::lexical {
 namespace {
 
-// Words, blanks between them; read as any text is.  Several languages: the classes are what carries
-// over from one to another.  Where there are no blanks, pairs of characters stand for words.
-struct Row {
-  WordClass word_class;
-  std::string_view words;
-};
-constexpr Row kRows[] = {
+// Several languages: the classes are what carries over from one to another.  Where there are no
+// blanks, pairs of characters stand for words.  No word stands twice.
+constexpr ClassWords kRows[] = {
     {WordClass::kOverride,
      "ignore ignoring ignored disregard disregarding forget override overriding overwrite bypass "
      "discard drop skip abandon supersede supersedes replaces void "
      "ignoriere ignorieren ignorier vergiss vergesst vergessen missachte verwirf "
-     "ignora ignore ignorez ignorar ignorad ignoren olvida olvide olvidar oublie oubliez oublier "
+     "ignora ignorez ignorar ignorad ignoren olvida olvide olvidar oublie oubliez oublier "
      "dimentica dimenticare scorda esquece esqueca esquecer negeer vergeet zanemari zaboravi "
      "ignoruj zapomnij pomin unut yoksay boshvert glom glem ignorera "
      "игнорируй игнорируйте забудь забудьте забыть 忽略 忘记 忘掉 无视 無視 忘れ 무시"},
@@ -50,10 +46,10 @@ constexpr Row kRows[] = {
     {WordClass::kSecond,
      "you your yours yourself you're you'll you've u ur du dein deine deinen deiner dir dich ihr "
      "sie ihre ihren tu tus te tuo tue tuoi vous votre vos voce seu seus suas usted sus je jouw ti "
-     "tvoj ty twoje twoj ты твой твои вы ваш ваши тебя вас 你的 你是 你现 あな"},
+     "tvoj ty twoje twoj ты твой вы ваш ваши тебя вас 你的 你是 你现 あな"},
     {WordClass::kFirst,
      "i my me mine i'm i'll i've i'd myself our we us ich mein meine meinen mir mich mi mis mon ma "
-     "mes moi mio mia miei meu minha mijn moje moj я мой мои мне 我的 我是"},
+     "mes moi mio mia miei meu minha mijn moje moj я мой мне 我的 我是"},
     {WordClass::kModal,
      "must should shall need needs required mandatory obligated supposed ought can could would "
      "will musst mussen sollst sollten kannst konnen debes debe deberas dois devez doit devi deve "
@@ -61,7 +57,7 @@ constexpr Row kRows[] = {
     {WordClass::kUrgency,
      "urgent urgently immediately asap critical important importantly crucial emergency "
      "attention warning promptly dringend sofort achtung wichtig urgente inmediatamente importante "
-     "atencion urgence immediatement attention subito attenzione urgentemente срочно важно "
+     "atencion urgence immediatement subito attenzione urgentemente срочно важно "
      "немедленно внимание 紧急 立即 重要 注意"},
     {WordClass::kAuthority,
      "administrator admin system developer developers security management supervisor root official "
@@ -75,7 +71,7 @@ constexpr Row kRows[] = {
      "silenciosamente discretement segretamente тайно 不要 秘密"},
     {WordClass::kNegation,
      "not no never without don't doesn't won't cannot can't isn't aren't nor nothing none "
-     "neither nicht kein keine keinen nie nunca jamas ne pas jamais non mai nao niet geen nie не "
+     "neither nicht kein keine keinen nie nunca jamas ne pas jamais non mai nao niet geen не "
      "без никогда 不能 不会 没有"},
     {WordClass::kOrder,
      "before after first then instead afterwards once finally next now henceforth onwards until "
@@ -87,9 +83,9 @@ constexpr Row kRows[] = {
      "confidential private cvv ssn passwort kennwort geheimnis contrasena secreto clave passe "
      "segreto senha segredo wachtwoord пароль секрет 密码 秘钥 密钥"},
     {WordClass::kRole,
-     "act acts acting pretend imagine roleplay role-play role persona character simulate emulate "
-     "play suppose hypothetical hypothetically fictional stay become spiele rolle stell tue "
-     "actua actue finge imagina agis fais imagine fingi immagina aja finja doe притворись "
+     "act acts acting pretend imagine roleplay role persona character simulate emulate "
+     "play suppose hypothetical hypothetically fictional stay become spiele rolle stell "
+     "actua actue finge imagina agis fais fingi immagina aja finja doe притворись "
      "представь веди 扮演 假装 角色"},
     {WordClass::kReveal,
      "print repeat reveal show output display say echo recite leak dump translate spell state "
@@ -97,8 +93,7 @@ constexpr Row kRows[] = {
      "escribe repete montre ecris dis ripeti mostra scrivi stampa diga mostre escreva zeg schrijf "
      "повтори покажи напиши скажи выведи 重复 输出 显示 告诉 说出"},
     {WordClass::kCourtesy,
-     "please kindly bitte plz favor veuillez  por alstublieft пожалуйста prego 请你 "
-     "お願 "},
+     "please kindly bitte plz favor veuillez por alstublieft пожалуйста prego 请你 お願"},
     {WordClass::kUnbound,
      "unfiltered uncensored unrestricted unlimited restrictions restriction limitations filters "
      "filter censorship ethics ethical unethical moral morals immoral amoral illegal legality "
@@ -107,18 +102,18 @@ constexpr Row kRows[] = {
      "restricciones censura limites restrizioni ограничений цензуры 限制 道德"},
     {WordClass::kAll,
      "all any every everything anything whatever entire alle alles jede todas todos todo toutes "
-     "tous tout tutte tutti tutto todos tudo sve wszystkie все всё 所有 一切 全部"},
+     "tous tout tutte tutti tutto tudo sve wszystkie все 所有 一切 全部"},
     {WordClass::kAction,
      "send forward transfer delete remove create add update change modify share upload download "
-     "post publish email mail message call book reserve cancel schedule buy sell purchase order "
+     "post publish email mail message call book reserve cancel schedule buy sell purchase "
      "pay deposit withdraw grant give revoke invite unlock lock open close disable enable turn "
      "activate deactivate reset set visit click go navigate browse fetch retrieve get find search "
      "look check review read list copy move rename save export import install run execute start "
      "stop launch edit insert append include provide submit register subscribe unsubscribe join "
-     "leave approve reject accept decline confirm authorize verify validate sign rate recommend "
+     "leave approve reject accept decline authorize verify validate sign rate recommend "
      "use make do perform complete follow obey comply proceed continue return summarize collect "
-     "gather access connect contact ask use generate convert redirect adjust increase decrease "
-     "exchange trade donate swap kick ban block allow whitelist assign mark record share arrange "
+     "gather access connect contact ask generate convert redirect adjust increase decrease "
+     "exchange trade donate swap kick ban block allow whitelist assign mark record arrange "
      "sende schicke losche uberweise erstelle offne envia elimina borra transfiere crea abre "
      "envoie "
      "envoyez supprime supprimez invia cancella trasferisci envie apague stuur verwijder отправь "
@@ -138,7 +133,6 @@ std::size_t slot_of(std::uint64_t hash) {
   return static_cast<std::size_t>((hash * kHashFactor) >> kSlotShift);
 }
 
-// A word of two rows is of the first.
 void insert(std::array<Slot, kSlots>& slots, std::uint64_t hash, WordClass kind) {
   std::size_t at = slot_of(hash);
   while (slots[at].hash != 0) {
@@ -165,7 +159,7 @@ std::size_t filter_bit(std::uint64_t hash) {
 
 Table make_table() {
   Table table;
-  for (const Row& row : kRows) {
+  for (const ClassWords& row : kRows) {
     WordReader reader(row.words);
     Word word;
     while (reader.next_unclassed(word)) insert(table.slots, word.hash, row.word_class);
@@ -184,6 +178,8 @@ const Table& table() {
 }
 
 }  // namespace
+
+std::span<const ClassWords> class_words() { return kRows; }
 
 WordClass class_of(std::uint64_t hash) {
   const Table& known = table();

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 namespace tocsin::lexical {
@@ -110,5 +111,12 @@ class WordReader {
 };
 
 WordClass class_of(std::uint64_t hash);
+
+// The words of a class, blanks between them; read as any text is.
+struct ClassWords {
+  WordClass word_class;
+  std::string_view words;
+};
+std::span<const ClassWords> class_words();
 
 }  // namespace tocsin::lexical

@@ -311,6 +311,26 @@ bool Evaluation::literal_holds(const LiteralTest& test, const Value& value, Hit&
   });
 }
 
+namespace {
+
+using Groups = std::array<re2::StringPiece, kGroupsMax>;
+
+// Behind a group that took no part in the match from `from` on, the first that did: alternatives
+// have a group each.  Without any, the whole match.
+re2::StringPiece next_group(const re2::RE2& regex, re2::StringPiece text, std::size_t from,
+                            int group, Groups& groups) {
+  const int last = std::min(regex.NumberOfCapturingGroups(), static_cast<int>(kGroupsMax) - 1);
+  if (group < last) {
+    regex.Match(text, from, text.size(), re2::RE2::UNANCHORED, groups.data(), last + 1);
+  }
+  for (auto i = static_cast<std::size_t>(group) + 1; i <= static_cast<std::size_t>(last); ++i) {
+    if (!groups[i].empty()) return groups[i];
+  }
+  return groups[0];
+}
+
+}  // namespace
+
 bool Evaluation::regex_holds(const RegexTest& test, const Value& value, Hit& hit) const {
   return std::ranges::any_of(test.patterns, [&](PatternId id) {
     return may_hold(id) && pattern_holds(test, id, value, hit);
@@ -323,18 +343,17 @@ bool Evaluation::pattern_holds(const RegexTest& test, PatternId id, const Value&
   const re2::StringPiece text(value.text.data(), value.text.size());
   // Asking for positions costs a second pass, so ask only where there is a match.
   if (!regex.Match(text, 0, text.size(), re2::RE2::UNANCHORED, nullptr, 0)) return false;
-  std::array<re2::StringPiece, kGroupsMax> groups;
+  Groups groups;
   const int wanted = std::min(test.capture, regex.NumberOfCapturingGroups());
   std::size_t from = 0;
   for (std::size_t tries = 0; tries < RegexTest::kMatchesMax && from <= text.size(); ++tries) {
     if (!regex.Match(text, from, text.size(), re2::RE2::UNANCHORED, groups.data(), wanted + 1)) {
       return false;
     }
-    const re2::StringPiece& whole = groups[0];
-    const auto begin = static_cast<std::size_t>(whole.data() - text.data());
-    const std::size_t end = begin + whole.size();
+    const auto begin = static_cast<std::size_t>(groups[0].data() - text.data());
+    const std::size_t end = begin + groups[0].size();
     re2::StringPiece capture = groups[static_cast<std::size_t>(wanted)];
-    if (capture.data() == nullptr) capture = whole;  // a group that took no part
+    if (capture.empty()) capture = next_group(regex, text, from, wanted, groups);
     if (refined(test, value.text, begin, end, {capture.data(), capture.size()})) {
       hit.begin = static_cast<std::size_t>(capture.data() - text.data());
       hit.end = hit.begin + capture.size();

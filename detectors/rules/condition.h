@@ -29,7 +29,9 @@ struct RegexTest {
   static constexpr std::size_t kMatchesMax = 256;
 
   std::vector<PatternId> patterns;  // alternatives
-  int capture = 0;                  // the group that validators, `unless` and evidence look at
+  // The group that validators, `unless` and evidence look at; where it took no part in the match,
+  // the next that did, else the whole match.
+  int capture = 0;
   std::vector<validate::Validator> validators;
   std::vector<std::string> require_any;                          // lower case
   std::size_t within = std::numeric_limits<std::size_t>::max();  // bytes either side of the match

@@ -47,10 +47,12 @@ class Block:
 
 
 def documents():
+    """All there are, but what was built or fetched."""
     root = harness.REPO
-    paths = [path for path in (root / "README.md", root / "CONTRIBUTING.md") if path.exists()]
-    for folder in ("deploy", "detectors", "rules", "bench"):
-        paths += sorted((root / folder).rglob("*.md"))
+    paths = sorted(root.glob("*.md"))
+    for folder in sorted(path for path in root.iterdir() if path.is_dir()):
+        if folder.name != "build" and not folder.name.startswith("."):
+            paths += sorted(path for path in folder.rglob("*.md") if "node_modules" not in path.parts)
     return paths
 
 
@@ -92,6 +94,10 @@ def simple_commands(line):
 
 
 class DocumentsTest(unittest.TestCase):
+    def test_every_folder_is_looked_through(self):
+        found = {str(path.relative_to(harness.REPO)) for path in documents()}
+        self.assertLessEqual({"README.md", "detectors/hijack.md", "bench/peers/README.md", "tests/sessions/README.md"}, found)
+
     def test_blocks_are_marked_as_agreed(self):
         kinds = set()
         for block in blocks():

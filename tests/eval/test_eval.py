@@ -4,8 +4,10 @@ import contextlib
 import gzip
 import io
 import json
+import os
 import pathlib
 import stat
+import subprocess
 import sys
 import tempfile
 import textwrap
@@ -13,6 +15,8 @@ import unittest
 from unittest import mock
 
 import eval as evaluation
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 
 
 def scored(noisy=(), **groups):
@@ -41,8 +45,7 @@ class Report(unittest.TestCase):
                 (("a", "high", "all", "fpr", 0.004), ["a", "benign, flagged", "high", 1000, "0.40%", ...,
                                                       "<= 0.40%", "met"]),
                 (("a", "high", "kind=hard", "fpr", 0.1), ["a hard", ..., 10, "20.0%", ..., "<= 10.0%", "MISSED"]),
-                (("a", "high", "all", "fpr", None), [..., "", ""]),
-                (("a", "high", "all", "attempts_flagged", None), [..., "-", "-", "-", "", "no corpus"]),
+                (("a", "high", "all", "attempts_flagged", 0.1), [..., "-", "-", "-", "<= 10.0%", "no corpus"]),
                 (("b", "high", "all", "fpr", 0.1), ["b", ..., "-", "-", "-", "<= 10.0%", "no corpus"]),
         ]:
             with self.subTest(figure=figure):
@@ -90,22 +93,43 @@ class EndToEnd(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = pathlib.Path(folder.name)
-        # Says one thing about every event, and takes note of how it was called.
+        # Says of every event what the event asks for, and takes note of how it was called.
         self.tocsin = self.program("tocsin", """
             import gzip, json, sys
+            if sys.argv[1:] == ["rules", "list", "--json"]:
+                print(json.dumps([{"id": "d.never", "from": "detector d"}]))
+                sys.exit()
             arguments = dict(zip(sys.argv[2:-1:2], sys.argv[3:-1:2]))
             with gzip.open(sys.argv[-1], "rt") as events, open(arguments["--out"], "w") as out:
                 for line in events:
                     event = json.loads(line)
-                    out.write(json.dumps({"session_id": event["session_id"], "seq": 0, "rule": "r.all"}) + "\\n")
+                    finding = {"session_id": event["session_id"], "severity": event["say"], "rule": "r.all",
+                               "detector": "rules"}
+                    out.write(json.dumps(finding) + "\\n")
             open(arguments["--metrics"], "w").write("tocsin_events_total 2\\n")
             open(arguments["--out"] + ".systems", "w").write(arguments.get("--systems", ""))
             """)
+        # Counts the benign sessions that these findings flag at this severity, by these fields.
         self.score = self.program("score.py", """
-            import json
-            count = {"malicious": 0, "detection": None, "timely": None, "benign": 8, "fpr": 0.5, "attempts": 0,
-                     "attempts_flagged": None}
-            print(json.dumps({"groups": {"all": count}, "noisy_rules": [["r.all", 4]]}))
+            import argparse, collections, gzip, json
+            parser = argparse.ArgumentParser()
+            for name in ("--labels", "--findings", "--min-severity", "--by"):
+                parser.add_argument(name, required=True)
+            parser.add_argument("--json", action="store_true", required=True)
+            args = parser.parse_args()
+            levels = ["info", "low", "medium", "high", "critical"]
+            with open(args.findings) as stream:
+                flagged = {finding["session_id"] for finding in map(json.loads, stream)
+                           if levels.index(finding["severity"]) >= levels.index(args.min_severity)}
+            groups = collections.defaultdict(list)
+            with gzip.open(args.labels, "rt") as stream:
+                for label in map(json.loads, stream):
+                    for key in ["all", *(f"{field}={label[field]}" for field in args.by.split(",") if field)]:
+                        groups[key].append(label["session_id"] in flagged)
+            print(json.dumps({"groups": {key: {
+                "malicious": 0, "detection": None, "timely": None, "benign": len(hits), "fpr": sum(hits) / len(hits),
+                "attempts": 0, "attempts_flagged": None} for key, hits in groups.items()},
+                "noisy_rules": [["r.all", sum(groups["all"])]]}))
             """)
 
     def program(self, name, text):
@@ -114,12 +138,12 @@ class EndToEnd(unittest.TestCase):
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
         return path
 
-    def corpus(self, name):
+    def corpus(self, name, says=("high", "medium", "low", "high"), **more):
         made = self.folder / "corpora" / name
         made.mkdir(parents=True)
-        for file, value in [("events", {"session_id": "s"}), ("labels", {"session_id": "s", "malicious": False})]:
+        for file, fields in [("events", lambda say: {"say": say}), ("labels", lambda _: {"malicious": False, **more})]:
             with gzip.open(made / f"{file}.jsonl.gz", "wt", encoding="utf-8") as stream:
-                stream.write(json.dumps(value) + "\n")
+                stream.writelines(json.dumps({"session_id": f"s{i}", **fields(say)}) + "\n" for i, say in enumerate(says))
         return made
 
     def run_it(self, *arguments):
@@ -133,20 +157,66 @@ class EndToEnd(unittest.TestCase):
 
     def test_report(self):
         (self.corpus("tools") / "profiles").mkdir()
-        self.corpus("talk")
+        self.corpus("talk", ["low", "high"])
+        self.corpus("notinject", ["medium"], category="benign")
         said = self.run_it("--all")
-        self.assertRegex(said, r"all corpora +benign, flagged +high +16 +50\.0%")
-        self.assertRegex(said, r"r\.all +high +8 +talk 4, tools 4")
-        self.assertRegex(said, r"tools\+profiles +medium")
+        self.assertRegex(said, r"all corpora +benign, flagged +high +7 +42\.9%")  # 2 + 1 + 0; once without profiles
+        self.assertRegex(said, r"all corpora +benign, flagged +medium +7 +71\.4%")  # 3 + 1 + 1
+        self.assertRegex(said, r"notinject benign +benign, flagged +medium +1 +100\.0%")
+        self.assertRegex(said, r"r\.all +high +3 +tools 2, talk 1")
+        self.assertRegex(said, r"r\.all +medium +5 +tools 3, ")
+        self.assertRegex(said, r"tools\+profiles +medium +0 +- +- +4 +75\.0%")
         self.assertEqual(str(self.folder / "corpora" / "tools" / "profiles"),
                          (self.folder / "out" / "tools+profiles.findings.jsonl.systems").read_text(encoding="utf-8"))
         self.assertIn("tools high", json.loads((self.folder / "out" / "summary.json").read_text(encoding="utf-8")))
         self.assertNotIn("events/s", self.run_it("--only", "talk"))
 
+    def test_detectors(self):
+        (self.corpus("tools") / "profiles").mkdir()
+        self.corpus("talk", ["low"])
+        said = self.run_it("--detectors", "--score", "none")
+        without, _, declared = said.partition("with profiles")
+        self.assertRegex(without, r"\n +sessions( +0){6}( +5){3}\n")
+        self.assertRegex(without, r"\nd +all( +0){9}\nd +d\.never( +0){9}\n")
+        self.assertRegex(without, r"\nrules +r\.all( +0){6} +5 +3 +2\n")
+        self.assertRegex(declared, r"\nrules +r\.all( +0){6} +4 +3 +2\n")
+
+    def test_no_scorer(self):
+        self.corpus("talk")
+        with self.assertRaisesRegex(SystemExit, "no scorer at none"):
+            self.run_it("--score", "none")
+
     def test_nothing_there(self):
         self.corpus("talk")
         with self.assertRaisesRegex(SystemExit, "no corpus in .* is one of other"):
             self.run_it("--only", "other")
+
+
+class Dev(unittest.TestCase):
+    """./dev finds the corpora, and says what is missing before it builds anything."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        (self.folder / "corpora" / "talk").mkdir(parents=True)
+        (self.folder / "corpora" / "talk" / "events.jsonl.gz").touch()
+        (self.folder / "empty").mkdir()
+
+    def test_what_is_missing_is_said_first(self):
+        corpora, empty = self.folder / "corpora", self.folder / "empty"
+        for command, status, said in [
+                (["eval", corpora], 1, f"no scorer at {corpora}/../tools/score.py"),
+                (["eval", empty], 0, f"no corpora ({empty})"),
+                (["train", empty], 1, f"no corpora ({empty})"),
+        ]:
+            for by_name in (True, False):
+                with self.subTest(command=command[0], folder=command[1].name, by_name=by_name):
+                    done = subprocess.run([REPOSITORY / "dev", *command[:1 + by_name]], capture_output=True, text=True,
+                                          env={**os.environ, "EVAL_CORPORA": "" if by_name else str(command[1]),
+                                               "EVAL_SCORE": ""}, check=False)
+                    self.assertEqual((status, True), (done.returncode, said in done.stdout + done.stderr), done)
+                    self.assertNotIn("building", done.stdout)
 
 
 if __name__ == "__main__":

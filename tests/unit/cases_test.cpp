@@ -65,12 +65,13 @@ TEST_CASE("what keeps a case from being played") {
   const CaseResult other = play_case(folder.path() / "b", policy);
   CHECK(other.error.empty());
   CHECK_FALSE(other.passed());
+  CHECK(other.recorded_in == "findings.txt");
   REQUIRE(record_case(folder.path() / "b", other.found));
   CHECK(play_case(folder.path() / "b", policy).passed());
   folder.write("d/events.jsonl", "\n");
   const CaseResult unrecorded = play_case(folder.path() / "d", policy);
   CHECK(unrecorded.error.empty());
-  CHECK_FALSE(unrecorded.recorded);
+  CHECK(unrecorded.recorded_in.empty());
   CHECK_FALSE(unrecorded.passed());
 }
 
@@ -113,7 +114,7 @@ TEST_CASE("a case that says how far its sessions go") {
     folder.write("a/events.jsonl", events);
     folder.write("a/expect.txt", row.expect);
     const CaseResult result = play_case(folder.path() / "a", policy);
-    CHECK(result.recorded);
+    CHECK(result.recorded_in == "expect.txt");
     if (!row.error.empty()) {
       CHECK(result.error.find(row.error) != std::string::npos);
       CHECK_FALSE(result.passed());

@@ -621,6 +621,9 @@ TEST_CASE("the sample configuration has every key, with its default") {
       "rules.packs",
       "rules.systems",
       "rules.imports",
+      "rules.cache_dir",
+      "rules.demote",
+      "rules.watch",
       "redaction.hmac_key_file",
       "detectors",
   };
@@ -657,6 +660,8 @@ TEST_CASE("the sample configuration has every key, with its default") {
   CHECK(config.sessions.bytes_max == defaults.sessions.bytes_max);
   CHECK(config.sessions.idle == defaults.sessions.idle);
   CHECK(config.rewind_records_max == defaults.rewind_records_max);
+  CHECK(config.rules.watch == defaults.rules.watch);
+  CHECK(config.rules.demote == defaults.rules.demote);
   CHECK(config.http.address == defaults.http.address);
   CHECK(config.http.port == defaults.http.port);
   CHECK(config.log.format == defaults.log.format);

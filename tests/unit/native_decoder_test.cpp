@@ -173,8 +173,13 @@ TEST_CASE("every reason to reject") {
        event("guardrail", R"("guardrail":{"name":"g","verdict":"allowed"})"), Reject::kBadVerdict},
       {"a verdict in capitals", event("guardrail", R"("guardrail":{"name":"g","verdict":"ALLOW"})"),
        Reject::kBadVerdict},
-      {"a bad verdict in an event of another type",
-       event("selftest", R"("guardrail":{"name":"g","verdict":"x"})"), Reject::kBadVerdict},
+      {"a verdict that is none, before the type",
+       R"({"guardrail":{"name":"g","verdict":"x"},"time":"2026-11-23T08:15:30Z","system":"bot",)"
+       R"("session_id":"s","type":"guardrail"})",
+       Reject::kBadVerdict},
+      {"a good verdict, then one that is none",
+       event("guardrail", R"("guardrail":{"name":"g","verdict":"allow","verdict":"x"})"),
+       Reject::kBadVerdict},
   };
   const DecodeLimits limits{.event_bytes_max = 1024,
                             .depth_max = 4,
@@ -254,6 +259,7 @@ TEST_CASE("a guardrail's word") {
       {R"("name":"g","verdict":"warn")", "g", "", Verdict::kWarn},
       {R"("name":"x","name":"g","verdict":"allow","verdict":"escalate")", "g", "",
        Verdict::kEscalate},
+      {R"("name":"g","verdict":"no word","verdict":"deny")", "g", "", Verdict::kDeny},
   };
   NativeDecoder decoder;
   for (const Row& row : rows) {
@@ -270,6 +276,30 @@ TEST_CASE("a guardrail's word") {
                                             R"("guardrail":{"name":"g"})")) == "missing_payload");
   REQUIRE(decoder.decode(message(R"("text":"a")"), kSource).has_value());
   CHECK((*decoder.decode(message(R"("text":"a")"), kSource))->guardrail.name.empty());
+}
+
+TEST_CASE("an unknown verdict is nothing to an event of another type") {
+  struct Row {
+    std::string_view what;
+    std::string bytes;
+  };
+  const std::string bad = R"("guardrail":{"name":"g","verdict":"x"})";
+  const Row rows[] = {
+      {"a control event", event("selftest", bad)},
+      {"a call", event("tool_call", R"("tool":{"name":"t"},)" + bad)},
+      {"a message", message(R"("text":"a",)" + bad)},
+      {"before the type", "{" + bad +
+                              R"(,"time":"2026-11-23T08:15:30Z","system":"bot","session_id":"s",)"
+                              R"("type":"user_message","text":"a"})"},
+  };
+  NativeDecoder decoder;
+  for (const Row& row : rows) {
+    CAPTURE(row.what);
+    CHECK(outcome(decoder, row.bytes) == "accepted");
+  }
+  // And it does not stay.
+  CHECK(outcome(decoder, event("guardrail", R"("guardrail":{"name":"g","verdict":"deny"})")) ==
+        "accepted");
 }
 
 TEST_CASE("what may be null or missing") {

@@ -109,6 +109,11 @@ TEST_CASE("a condition and what it finds") {
       // Refinements: when one fails, the next match counts.
       {"{field: content, regex: 'n=(\\d+)', capture: 1, validate: luhn}", "n=12 n=18", "18"},
       {"{field: content, regex: 'k=(\\w+)', capture: 1, unless: ['^x+$']}", "k=xxx k=abc", "abc"},
+      // Where the group took no part, the next that did; without any, the match.
+      {"{field: content, regex: 'a=(\\d+)|b=(\\w+)|c=(\\w+)', capture: 1, unless: ['^x+$']}",
+       "c=xxx b=xxx c=abc b=def", "abc"},
+      {"{field: content, regex: 'a=(\\d+)|b=(\\w+)', capture: 2, unless: ['^a=1$']}", "a=1 a=2",
+       "a=2"},
       {"{field: content, regex: 'k=\\w+', unless_line: ['#']}", "# k=a\\nk=b", "k=b"},
       {"{field: content, regex: 'k=\\w+', unless_value: [test]}", "k=a test", ""},
       {"{field: content, regex: '\\d{4}', require_any: [PIN], within: 10}",

@@ -14,6 +14,9 @@
 #include <string>
 #include <vector>
 
+#include <nlohmann/json.hpp>
+
+#include "daemon/cases.h"
 #include "tests/unit/catch.h"
 #include "tests/unit/testing.h"
 
@@ -29,24 +32,32 @@ using testing::result_json;
 
 using Session = std::vector<std::string>;
 
-// tests/sessions, a session's events together.
+const fs::path kRoot(TOCSIN_SOURCE_DIR);
+
+// Adds the events of each folder's recorded case.
+void add_sessions(const fs::path& folders, std::map<std::string, Session>& by_id) {
+  for (const fs::path& folder : case_folders(folders)) {
+    std::ifstream file(folder / "events.jsonl");
+    for (std::string line; std::getline(file, line);) {
+      const auto event = nlohmann::json::parse(line);
+      by_id[event.at("session_id")].push_back(line);
+    }
+  }
+}
+
+// tests/sessions and tests/cases, a session's events together.
 const std::vector<Session>& sessions() {
   static const std::vector<Session> all = [] {
     std::map<std::string, Session> by_id;
-    for (const auto& folder :
-         fs::directory_iterator(fs::path(TOCSIN_SOURCE_DIR) / "tests" / "sessions")) {
-      std::ifstream file(folder.path() / "events.jsonl");
-      for (std::string line; std::getline(file, line);) {
-        constexpr std::string_view kKey = R"("session_id":")";
-        const std::size_t at = line.find(kKey) + kKey.size();
-        by_id[line.substr(at, line.find('"', at) - at)].push_back(line);
-      }
-    }
+    add_sessions(kRoot / "tests" / "sessions", by_id);
+    const std::size_t recorded = by_id.size();
+    CHECK(recorded > 100);
+    add_sessions(kRoot / "tests" / "cases", by_id);
+    CHECK(by_id.size() > recorded + 25);
     std::vector<Session> made;
     for (auto& [id, events] : by_id) made.push_back(std::move(events));
     return made;
   }();
-  REQUIRE(all.size() > 100);
   return all;
 }
 
@@ -71,10 +82,13 @@ Session interleaved() {
 
 std::shared_ptr<const Policy> policy_of(const std::string& options = "") {
   std::vector<std::string> profiles;
-  for (const auto& file :
-       fs::directory_iterator(fs::path(TOCSIN_SOURCE_DIR) / "tests" / "sessions" / "systems")) {
-    std::ifstream stream(file.path());
-    profiles.emplace_back(std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>());
+  for (const fs::path& folder :
+       {kRoot / "tests" / "sessions" / "systems", kRoot / "rules" / "systems"}) {
+    for (const auto& file : fs::directory_iterator(folder)) {
+      std::ifstream stream(file.path());
+      profiles.emplace_back(std::istreambuf_iterator<char>(stream),
+                            std::istreambuf_iterator<char>());
+    }
   }
   std::ranges::sort(profiles);
   return make_policy("", profiles, options);

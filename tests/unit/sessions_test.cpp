@@ -4,12 +4,19 @@
 // The figures are floors and ceilings to be moved in one direction only.  What is missed or flagged
 // for nothing is shown by tests/eval/sessions.py.
 
+#include <fmt/format.h>
+
 #include <cstddef>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <memory>
+#include <set>
 #include <sstream>
 #include <string>
 #include <string_view>
+
+#include <nlohmann/json.hpp>
 
 #include "daemon/cases.h"
 #include "tests/unit/catch.h"
@@ -69,7 +76,7 @@ TEST_CASE("recorded sessions go as far as they are expected to") {
     CAPTURE(folder.filename().string());
     const CaseResult result = play_case(folder, policy);
     CHECK(result.error.empty());
-    CHECK(result.recorded);
+    CHECK(result.recorded_in == "expect.txt");
     count(result, counts);
     for (const std::string& line : line_differences(result.expected, result.found)) {
       differences << line << '\n';
@@ -83,6 +90,23 @@ TEST_CASE("recorded sessions go as far as they are expected to") {
   CHECK(counts.honest.sessions == kHonest);
   CHECK(counts.attacks.sessions - counts.attacks.otherwise >= kAttacksFoundMin);
   CHECK(counts.honest.otherwise <= kHonestFlaggedMax);
+}
+
+TEST_CASE("the sessions' README counts the systems and their profiles") {
+  const fs::path sessions = fs::path(TOCSIN_SOURCE_DIR) / "tests" / "sessions";
+  std::set<std::string> systems;
+  for (const fs::path& folder : case_folders(sessions)) {
+    std::ifstream events(folder / "events.jsonl");
+    for (std::string line; std::getline(events, line);) {
+      systems.insert(nlohmann::json::parse(line).at("system"));
+    }
+  }
+  const auto profiles = policy_files({sessions / "systems"}).size();
+  std::ifstream stream(sessions / "README.md");
+  const std::string readme{std::istreambuf_iterator<char>(stream), {}};
+  const std::string claim = fmt::format("{} of the {} systems", profiles, systems.size());
+  CAPTURE(claim);
+  CHECK(readme.find(claim) != std::string::npos);
 }
 
 }  // namespace

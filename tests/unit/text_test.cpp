@@ -1,11 +1,16 @@
 #include "daemon/text.h"
 
+#include <utf8proc.h>
+
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "daemon/invisible.h"
 #include "tests/unit/catch.h"
 
 namespace tocsin {
@@ -57,6 +62,22 @@ TEST_CASE("printable shows by number what hides, reorders or ends a line") {
     CAPTURE(row.what);
     CHECK(printable(row.text) == row.shown);
   }
+}
+
+TEST_CASE("invisible is all that Unicode calls ignorable, and little more") {
+  constexpr char32_t kLast = 0x10FFFF;
+  std::size_t others = 0;
+  for (char32_t c = 0; c <= kLast; ++c) {
+    const auto* property = utf8proc_get_property(static_cast<utf8proc_int32_t>(c));
+    const bool ignorable = property->ignorable != 0;
+    if (is_invisible(c) == ignorable) continue;
+    CAPTURE(static_cast<std::uint32_t>(c));
+    CHECK(is_invisible(c));
+    // utf8proc does not say it of what is reserved for such characters.
+    if (property->category != UTF8PROC_CATEGORY_CN) ++others;
+  }
+  CHECK(others == 3);  // interlinear annotations
+  CHECK(std::ranges::is_sorted(kInvisible, {}, &CodePointRange::first));
 }
 
 TEST_CASE("printable keeps to its bound and cuts at a character") {

@@ -1,6 +1,5 @@
 #include "detectors/lexical/train/corpora.h"
 
-#include <algorithm>
 #include <map>
 #include <set>
 #include <utility>

@@ -1,7 +1,6 @@
 #include "detectors/lexical/train/learner.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <map>
 #include <set>

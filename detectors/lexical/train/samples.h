@@ -6,7 +6,6 @@
 #include <expected>
 #include <filesystem>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "detectors/lexical/model.h"

@@ -43,11 +43,8 @@ std::string_view category_of(const Node& rule) {
 // Nine in ten ATR rules say high or critical of themselves: what their authors call a trial does
 // not wake anybody.
 Severity severity_of(const Node& rule) {
-  const std::string word = ascii_lower(text_at(rule, "severity"));
-  Severity severity = Severity::kInfo;
-  for (std::size_t i = 0; i < kSeverityCount; ++i) {
-    if (severity_names()[i] == word) severity = static_cast<Severity>(i);
-  }
+  const Severity severity =
+      severity_named(ascii_lower(text_at(rule, "severity"))).value_or(Severity::kInfo);
   const bool settled = text_at(rule, "status") == "stable" && text_at(rule, "maturity") == "stable";
   return settled ? severity : std::min(severity, Severity::kMedium);
 }

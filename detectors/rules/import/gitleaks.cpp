@@ -131,7 +131,8 @@ class GitleaksRule {
     return {};
   }
 
-  // Without secretGroup, the first group is the secret; a pattern without groups is one as a whole.
+  // Without secretGroup, the first group that took part is the secret; a pattern without groups is
+  // one as a whole.
   void put_capture(Node& test) const {
     const std::string group = text_at(node_, "secretGroup");
     if (!group.empty() && group != "0") {

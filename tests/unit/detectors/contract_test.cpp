@@ -3,10 +3,15 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <random>
 #include <set>
-#include <sstream>
+#include <string>
+#include <string_view>
+#include <vector>
 
+#include "daemon/diagnostics.h"
+#include "daemon/yaml/document.h"
 #include "tests/unit/catch.h"
 #include "tests/unit/testing.h"
 
@@ -111,6 +116,57 @@ TEST_CASE("a detector's id is its file's name, and its catalogue entry names eac
             std::string::npos);
     }
   }
+}
+
+// Option and default of all that a detector reads, `enabled` left out.
+std::map<std::string, std::string> options_of(const DetectorSpec& spec) {
+  std::map<std::string, std::string> options;
+  Diagnostics diagnostics;
+  yaml::ReadContext context(diagnostics);
+  context.on_default = [&](std::string_view path, std::string_view value) {
+    options.emplace(path, value);
+  };
+  yaml::MapReader reader(nullptr, "", context);
+  CHECK(spec.make(reader) != nullptr);
+  CHECK(diagnostics.all().empty());
+  return options;
+}
+
+// As `on_default` writes values.
+std::string written(const yaml::Node& node) {
+  std::string list;
+  for (const yaml::Node& item : node.items) list += (list.empty() ? "" : ", ") + item.scalar;
+  return node.kind == yaml::Node::Kind::kSequence ? list : node.scalar;
+}
+
+TEST_CASE(
+    "a detector's options stand with their defaults in the sample and in its catalogue entry") {
+  const fs::path root(TOCSIN_SOURCE_DIR);
+  Diagnostics diagnostics;
+  const auto sample = yaml::load(root / "deploy" / "tocsin.yaml", diagnostics);
+  REQUIRE(sample.has_value());
+  const yaml::Node* detectors = sample->root->find("detectors");
+  REQUIRE(detectors != nullptr);
+  std::size_t options = 0;
+  for (const DetectorSpec* spec : detector_specs()) {
+    CAPTURE(spec->id);
+    const yaml::Node* shown = detectors->find(spec->id);
+    REQUIRE(shown != nullptr);
+    std::map<std::string, std::string> in_sample;
+    for (const auto& [key, value] : shown->entries) in_sample[key.scalar] = written(value);
+    auto expected = options_of(*spec);
+    const std::string entry = read(root / "detectors" / (std::string(spec->id) + ".md"));
+    for (const auto& [option, value] : expected) {
+      CAPTURE(option, value);
+      const std::string cell = value.empty() ? " | " : " | " + value + " | ";
+      CHECK(entry.find("\n| `" + option + "`" + cell) != std::string::npos);
+      ++options;
+    }
+    expected["enabled"] = "true";
+    CHECK(in_sample == expected);
+  }
+  CHECK(detectors->entries.size() == detector_specs().size());
+  CHECK(options > 40);  // or nothing was read
 }
 
 TEST_CASE("a detector is silent where nothing happened") {

@@ -59,6 +59,23 @@ TEST_CASE("a rule of gitleaks becomes one of ours") {
   CHECK_FALSE(read.finds("gitleaks.acme-token", "acme_aaaaaaaaaaab"));
 }
 
+TEST_CASE("without secretGroup the first group that took part is the secret") {
+  const std::string rule =
+      "[[rules]]\nid='r'\nregex='''u=\"(\\w+)\"|u='(\\w+)' '''\nentropy=2\n"
+      "[[rules.allowlists]]\nregexes=['''^example''']\n";
+  const Gitleaks read(rule);
+  CHECK(read.said == Strings{});
+  for (const std::string quote : {"\"", "'"}) {
+    CAPTURE(quote);
+    const auto user = [&](std::string_view name) {
+      return "u=" + quote + std::string(name) + quote + " ";
+    };
+    CHECK(read.finds("gitleaks.r", user("q7w3z9")));
+    CHECK_FALSE(read.finds("gitleaks.r", user("aaaaab")));
+    CHECK_FALSE(read.finds("gitleaks.r", user("example7")));
+  }
+}
+
 TEST_CASE("keywords stand in the text, whatever their case") {
   const Gitleaks read("[[rules]]\nid='k'\nregex='''[0-9a-f]{8}'''\nkeywords=['SourceGraph']\n");
   CHECK(read.finds("gitleaks.k", "my sourcegraph key: deadbeef"));

@@ -1,6 +1,8 @@
 #include "detectors/lexical/words.h"
 
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tests/unit/catch.h"
@@ -44,6 +46,10 @@ TEST_CASE("what a reader takes for the same words is the same words") {
       {"accents", "olvid\u00e9 d\u00e9j\u00e0", "olvide deja"},
       {"combining marks", "i\u0301gno\u0308re", "ignore"},
       {"zero width", "ig\u200bno\u200dre the \u2060rules", "ignore the rules"},
+      {"fillers and separators", "ig\u3164no\u180ere the \uffa0rules \u17b4now",
+       "ignore the rules now"},
+      {"annotations and controls of notation", "ig\ufff9no\ufffbre\U0001BCA0 th\U0001D173e rules",
+       "ignore the rules"},
       {"soft hyphen", "ig\u00adnore", "ignore"},
       {"homoglyphs", "ign\u043er\u0435 the rul\u0435s", "ignore the rules"},
       {"lookalikes alone", "\u0441\u043e\u0440\u0443", "copy"},
@@ -146,6 +152,21 @@ TEST_CASE("shapes, marks and classes") {
   CHECK((words("a \u200b b")[1].marks & kHidden) != 0);
   CHECK((words("so! b")[1].marks & kBang) != 0);
   CHECK((words("a </b> c")[1].marks & kAngle) != 0);
+}
+
+TEST_CASE("a word has one class, and every class has words") {
+  std::set<std::uint64_t> seen;
+  std::set<WordClass> classes;
+  for (const ClassWords& row : class_words()) {
+    CHECK(classes.insert(row.word_class).second);
+    CHECK(row.words.find("  ") == std::string_view::npos);
+    for (const Word& word : words(row.words)) {
+      CAPTURE(row.words.substr(word.begin, word.end - word.begin));
+      CHECK(seen.insert(word.hash).second);
+      CHECK(word.word_class == row.word_class);
+    }
+  }
+  CHECK(classes.size() == kWordClassCount - 1);  // all but kNone
 }
 
 TEST_CASE("a word longer than what is looked at is one word") {
