@@ -6,22 +6,12 @@ namespace {
 
 using testing::call_json;
 using testing::DetectorUnderTest;
+using testing::rules_of;
+using testing::with_effect;
 
 constexpr std::size_t kSome = 0;
 constexpr std::size_t kMany = 1;
 constexpr std::string_view kSmall = "destinations_min: 3\ndestinations_many: 5";
-
-EventContext with_effect(Effect effect) {
-  EventContext context;
-  context.tool.effect = effect;
-  return context;
-}
-
-std::vector<std::size_t> rules_of(const std::vector<testing::Report>& reports) {
-  std::vector<std::size_t> out;
-  for (const auto& report : reports) out.push_back(report.rule);
-  return out;
-}
 
 std::string mail_to(const std::string& whom) {
   return call_json("send_email", R"({"to":")" + whom + R"(","body":"hello"})");
