@@ -269,7 +269,7 @@ class Sequence : public Detector {
 
   void on_call(const Event& event, const EventContext& context, State& state,
                Reporter& reporter) const {
-    const Acts acts = session::acts_of(event, context);
+    const Acts& acts = session::acts_of(event, context);
     if (!state.steps().empty()) {
       check_secrets(event, context, acts, state, reporter);
       check_opened(event, context, acts, state, reporter);
