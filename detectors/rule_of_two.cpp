@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "daemon/text.h"
@@ -61,9 +60,6 @@ struct Options {
   std::size_t scan_bytes_max = 4096;  // of an undeclared tool's value, looked at for private data
   std::size_t hidden_bytes_max = 16384;  // of an outward call's argument
 };
-
-// Of a call that obeys a text against the user (hijack.md).
-constexpr double kAttackPoints = 5;
 
 using Counts = std::array<std::int64_t, kParts>;
 
@@ -160,7 +156,7 @@ class RuleOfTwo : public Detector {
                 Reporter& reporter) const override {
     auto& state = static_cast<State&>(raw_state);
     state.enter(static_cast<System&>(*context.system_state).counts());
-    if (context.flow == nullptr || state.has(kAll)) return;
+    if (state.has(kAll)) return;
     if (event.type == EventType::kToolResult) {
       on_result(event, context, state);
     } else if (event.type == EventType::kToolCall) {
@@ -199,7 +195,7 @@ class RuleOfTwo : public Detector {
     if (flow.unrequested || (wishes.acts == 0 && wishes.delegated == 0)) return false;
     const bool handed_over = flow.obeying && flow.obeying->delegation == flow::Delegation::kActs;
     if (flow.obeying) {
-      if (flow.obeying->points >= kAttackPoints) return false;
+      if (flow.obeying->points >= flow::kObeysPoints) return false;
       if (flow.obeying->asked > flow::Asked::kMaybe && !handed_over) return false;
     }
     const flow::Carried* destination = session::foreign_destination(event, context);
@@ -223,7 +219,7 @@ class RuleOfTwo : public Detector {
     }
     if (!values.empty()) {
       rule = kCarries;
-      field = "tool.arguments." + values.front().path;
+      field = session::field_of("tool.arguments", values.front().path);
       evidence.insert(evidence.begin(), {.field = field,
                                          .text = values.front().text,
                                          .decoded = values.front().decoded,
@@ -240,7 +236,7 @@ class RuleOfTwo : public Detector {
     if (destination == nullptr || !session::named_by_request_alone(*destination)) return {};
     const auto& obeying = context.flow->obeying;
     const bool handed_over = obeying && obeying->delegation != flow::Delegation::kNone &&
-                             obeying->points < kAttackPoints;
+                             obeying->points < flow::kObeysPoints;
     if (handed_over) return {};
     return session::private_values(event, context, destination, options_.hidden_bytes_max);
   }
