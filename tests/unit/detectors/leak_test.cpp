@@ -136,6 +136,25 @@ TEST_CASE("canaries") {
   CHECK(detector.feed(output("zq81hd92kk is not mine")).empty());
 }
 
+TEST_CASE("a short prompt's canary stays one, whatever system messages follow") {
+  const std::string prompt = "Canary: zq81hd92kk. Be kind.";
+  for (const std::string& later :
+       {std::string("The time is nine."), "The time is nine, and " + words(0, 20), words(0, 100),
+        prompt, "Canary: other-1234, and " + words(0, 20)}) {
+    CAPTURE(later);
+    DetectorUnderTest detector("leak");
+    detector.feed(system(prompt));
+    detector.feed(system(later));
+    CHECK(rules_of(detector.feed(output("zq81hd92kk"))) == Rules{kCanary});
+  }
+  SECTION("an aside declares none") {
+    DetectorUnderTest detector("leak");
+    detector.feed(system(words(0, 100)));
+    detector.feed(system(prompt));
+    CHECK(detector.feed(output("zq81hd92kk")).empty());
+  }
+}
+
 TEST_CASE("a canary that cannot be one is a mistake in the configuration") {
   Diagnostics diagnostics;
   const auto options =
@@ -265,10 +284,20 @@ TEST_CASE("what tenants were shown fills a bounded memory") {
   CHECK(tenants.message("model_output", "b", "u19999@example.com", "s2").size() == 1);
 }
 
+TEST_CASE("a prompt takes four bytes a word, and a phrase none") {
+  DetectorUnderTest detector("leak");
+  const std::size_t empty = detector.state_bytes();
+  detector.feed(system(words(0, 24)));
+  CHECK(detector.state_bytes() == empty);
+  detector.feed(system(words(0, 200)));
+  CHECK(detector.state_bytes() > empty);
+  CHECK(detector.state_bytes() <= empty + 4 * 200);
+}
+
 TEST_CASE("a long prompt fills a bounded memory") {
   DetectorUnderTest detector("leak");
   detector.feed(system(words(0, 50'000)));
-  CHECK(detector.state_bytes() < 6000);
+  CHECK(detector.state_bytes() < 2400);
 }
 
 }  // namespace
