@@ -104,13 +104,15 @@ class State : public DetectorState {
   }
   [[nodiscard]] bool has(Part part) const { return parts_[part]; }
 
-  // Where the parts came in; those of the results only.
-  std::array<Origin, 2> origins;
+  // Where the parts came in, those of the results only, until it is told.
+  std::array<std::unique_ptr<const Origin>, 2> origins;
   bool asked_for = true;  // so far all that went out did
 
   [[nodiscard]] std::size_t bytes() const override {
     std::size_t total = sizeof(*this);
-    for (const Origin& origin : origins) total += session::heap_bytes(origin);
+    for (const auto& origin : origins) {
+      if (origin) total += sizeof(Origin) + session::heap_bytes(*origin);
+    }
     return total;
   }
 
@@ -162,7 +164,9 @@ class RuleOfTwo : public Detector {
     } else if (event.type == EventType::kToolCall) {
       on_call(event, context, state);
     }
-    if (state.has(kAll)) report(event, context, state, reporter);
+    if (!state.has(kAll)) return;
+    report(event, context, state, reporter);
+    state.origins = {};
   }
 
  private:
@@ -170,7 +174,7 @@ class RuleOfTwo : public Detector {
     const flow::Source* source = context.flow->source;
     if (source == nullptr) return;
     if (source->untrusted && !state.has(kUntrustedInput)) {
-      state.origins[kUntrustedInput] = source->origin;
+      state.origins[kUntrustedInput] = std::make_unique<Origin>(source->origin);
       state.add(kUntrustedInput);
     }
     if (!source->private_data || state.has(kPrivateData)) return;
@@ -178,7 +182,7 @@ class RuleOfTwo : public Detector {
         !holds_personal_values(event, options_.scan_bytes_max)) {
       return;
     }
-    state.origins[kPrivateData] = source->origin;
+    state.origins[kPrivateData] = std::make_unique<Origin>(source->origin);
     state.add(kPrivateData);
   }
 
@@ -209,7 +213,7 @@ class RuleOfTwo : public Detector {
     std::vector<EvidenceView> evidence;
     for (const Part part : {kUntrustedInput, kPrivateData}) {
       evidence.push_back(
-          {.field = "session", .text = kPartNames[part], .origin = &state.origins[part]});
+          {.field = "session", .text = kPartNames[part], .origin = state.origins[part].get()});
     }
     Rules rule = state.asked_for ? kAskedFor : kCompleted;
     std::string field;
