@@ -9,6 +9,7 @@
 #include "detectors/detector.h"
 #include "detectors/flow/tracker.h"
 #include "detectors/session/outflow.h"
+#include "detectors/session/trace.h"
 
 namespace tocsin {
 namespace {
@@ -70,8 +71,9 @@ constexpr std::array<DetectorRule, 7> kRules = {{
 }};
 
 struct Options {
-  unsigned points_high = 5;  // of what binds the call to the instruction (tracker.h)
-  unsigned points_medium = 3;
+  // Of what binds the call to the instruction (detectors/flow/judge.h).
+  double points_high = flow::kObeysPoints;
+  double points_medium = flow::kMayObeyPoints;
   std::size_t hidden_bytes_max = 16384;  // of an argument, in which hidden values are looked for
   std::size_t evidence_max = 4;          // values shown
 };
@@ -81,29 +83,29 @@ class State : public DetectorState {
   [[nodiscard]] std::size_t bytes() const override { return sizeof(*this); }
 };
 
-// Pieces of evidence with the names of their fields.
+// Pieces of evidence, as views into the call and what was found in it.
 class Pieces {
  public:
   explicit Pieces(std::size_t pieces_max) : pieces_max_(pieces_max) {}
 
   void add(std::string_view path, std::string_view text, std::string_view decoded,
            const flow::Source& source) {
-    const bool known = std::ranges::any_of(pieces_, [&](const Piece& piece) {
-      return piece.text == text && piece.field.ends_with(path);
-    });
+    const bool known = std::ranges::any_of(
+        pieces_, [&](const Piece& piece) { return piece.text == text && piece.path == path; });
     if (known || pieces_.size() >= pieces_max_) return;
-    pieces_.push_back({.field = "tool.arguments." + std::string(path),
-                       .text = text,
-                       .decoded = decoded,
-                       .origin = &source.origin});
+    pieces_.push_back({.path = path, .text = text, .decoded = decoded, .origin = &source.origin});
   }
   void add(const Carried& value) { add(value.path, value.value, {}, *value.source); }
   void add(const PrivateValue& value) { add(value.path, value.text, value.decoded, *value.source); }
   void report(Rules rule, Reporter& reporter) const {
-    std::vector<EvidenceView> views;
-    views.reserve(pieces_.size());
+    std::vector<std::string> fields;
     for (const Piece& piece : pieces_) {
-      views.push_back({.field = piece.field,
+      fields.push_back(session::field_of("tool.arguments", piece.path));
+    }
+    std::vector<EvidenceView> views;
+    for (std::size_t i = 0; i < pieces_.size(); ++i) {
+      const Piece& piece = pieces_[i];
+      views.push_back({.field = fields[i],
                        .text = piece.text,
                        .decoded = piece.decoded,
                        .origin = piece.origin});
@@ -114,7 +116,7 @@ class Pieces {
 
  private:
   struct Piece {
-    std::string field;
+    std::string_view path;
     std::string_view text;
     std::string_view decoded;
     const Origin* origin;
@@ -133,9 +135,7 @@ class Dataflow : public Detector {
 
   void on_event(const Event& event, const EventContext& context, DetectorState& /*state*/,
                 Reporter& reporter) const override {
-    if (event.type != EventType::kToolCall || context.flow == nullptr || !context.flow->sink) {
-      return;
-    }
+    if (event.type != EventType::kToolCall || !context.flow->sink) return;
     const session::Way way = session::way_out(event, context);
     if (way == session::Way::kNone || !report_outflow(event, context, way, reporter)) {
       report_taken_over(*context.flow, reporter);

@@ -12,6 +12,7 @@
 #include "detectors/decoding/homoglyphs.h"
 #include "detectors/detector.h"
 #include "detectors/session/trace.h"
+#include "detectors/session/words.h"
 
 namespace tocsin {
 namespace {
@@ -309,7 +310,7 @@ class DefinitionDrift : public Detector {
 
   // A plain word ("search") is no name of a tool.
   static bool is_telling(std::string_view word) {
-    return word.size() <= kNameBytesMax && identifier_words(word).size() > 1;
+    return word.size() <= kNameBytesMax && session::NameWords(word).size() > 1;
   }
 
   static bool names_other(std::string_view word, std::uint32_t server, const State& state) {

@@ -8,6 +8,7 @@
 #include "detectors/detector.h"
 #include "detectors/flow/tracker.h"
 #include "detectors/session/outflow.h"
+#include "detectors/session/trace.h"
 
 namespace tocsin {
 namespace {
@@ -37,11 +38,6 @@ constexpr std::array<DetectorRule, 3> kRules = {{
      .tags = kTags},
 }};
 
-// Points (tracker.h) from which on a call is an attack rather than what was handed over: of a text
-// that the user said to follow, and of one that was only named as material.
-constexpr double kActsPointsMax = 5;
-constexpr double kMaterialPointsMax = 3;
-
 struct Options {
   std::size_t followed_max = 32;  // calls told a session
 };
@@ -63,7 +59,7 @@ class DelegationWatch : public Detector {
 
   void on_event(const Event& event, const EventContext& context, DetectorState& raw_state,
                 Reporter& reporter) const override {
-    if (event.type != EventType::kToolCall || context.flow == nullptr) return;
+    if (event.type != EventType::kToolCall) return;
     const flow::Flow& flow = *context.flow;
     if (!flow.obeying || flow.obeying->instruction == nullptr) return;
     if (!is_bound(flow.obeying->link)) return;
@@ -84,10 +80,12 @@ class DelegationWatch : public Detector {
     return link.identifier || link.derived || link.whole_value;
   }
 
+  // With more points it is an attack rather than what was handed over: of a text that the user said
+  // to follow, and of one that was only named as material.
   static bool is_followed(const Obeying& obeying) {
     switch (obeying.delegation) {
-      case Delegation::kActs: return obeying.points < kActsPointsMax;
-      case Delegation::kMaterial: return obeying.points < kMaterialPointsMax;
+      case Delegation::kActs: return obeying.points < flow::kObeysPoints;
+      case Delegation::kMaterial: return obeying.points < flow::kMayObeyPoints;
       case Delegation::kNone: break;
     }
     return false;
@@ -112,7 +110,7 @@ class DelegationWatch : public Detector {
   }
 
   static void report(Rules rule, const Obeying& obeying, Reporter& reporter) {
-    const std::string field = "tool.arguments." + std::string(obeying.path);
+    const std::string field = session::field_of("tool.arguments", obeying.path);
     const std::array<EvidenceView, 1> evidence = {
         {{.field = field, .text = obeying.value, .origin = obeying.origin}}};
     reporter.report(rule, evidence);

@@ -25,6 +25,7 @@
 #include "daemon/profile/effect.h"
 #include "daemon/profile/system_profile.h"
 #include "daemon/yaml/document.h"
+#include "detectors/session/acts.h"
 
 namespace tocsin::flow {
 struct Flow;
@@ -48,8 +49,9 @@ struct EventContext {
   SystemState* system_state = nullptr;  // what this detector remembers of the system, when it does
   std::uint64_t seq = 0;                // the event's, or its place in the session by arrival
   // What the event does with what was said in its session before (detectors/flow/tracker.h); null
-  // where nobody follows the session.
+  // for an event of no session, which no detector sees.
   const flow::Flow* flow = nullptr;
+  session::ActsOnce acts;  // of a tool_call; session::acts_of gives them
 };
 
 // Evidence as a detector gives it: views into the event or the detector's state, masked by the

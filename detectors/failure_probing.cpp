@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "daemon/text.h"
 #include "detectors/detector.h"
+#include "detectors/session/recent.h"
 #include "detectors/session/trace.h"
 
 namespace tocsin {
@@ -112,25 +115,22 @@ struct Shape {
 
 class State : public DetectorState {
  public:
+  // Calls that vary each other and came to nothing.
+  struct Series {
+    Shape latest;
+    std::uint32_t refusals = 0;
+    std::uint32_t failures = 0;
+    session::Mark first;
+  };
   struct Tool {
     std::uint64_t tool = 0;
     std::uint64_t call_id = 0;  // of the latest call, to find its result
     Shape latest;
-    Shape failed;  // the latest that was refused or failed
-    std::uint32_t refusals = 0;
-    std::uint32_t failures = 0;
-    session::Mark first;  // the call that was refused first
+    std::unique_ptr<Series> series;  // null: the latest did not fail
   };
 
   Tool& touch(std::uint64_t tool, std::size_t tools_max) {
-    auto found = std::ranges::find(tools_, tool, &Tool::tool);
-    if (found == tools_.end()) {
-      if (tools_.size() >= tools_max) tools_.erase(tools_.begin());
-      tools_.emplace_back().tool = tool;
-      found = tools_.end() - 1;
-    }
-    std::rotate(found, found + 1, tools_.end());  // the least recent stays in front
-    return tools_.back();
+    return session::touch(tools_, &Tool::tool, tool, tools_max);
   }
 
   Tool* answered(std::uint64_t tool, std::uint64_t call_id) {
@@ -142,7 +142,9 @@ class State : public DetectorState {
 
   [[nodiscard]] std::size_t bytes() const override {
     std::size_t total = sizeof(*this) + tools_.capacity() * sizeof(Tool);
-    for (const Tool& tool : tools_) total += session::heap_bytes(tool.first.event_id);
+    for (const Tool& tool : tools_) {
+      if (tool.series) total += sizeof(Series) + session::heap_bytes(tool.series->first.event_id);
+    }
     return total;
   }
 
@@ -178,31 +180,34 @@ class FailureProbing : public Detector {
                  Reporter& reporter) const {
     const Outcome outcome = outcome_of(event.tool);
     if (outcome == Outcome::kDone) return on_done(event, context, tool, reporter);
-    const bool begun = tool.refusals + tool.failures > 0;
     // Once more the same is a retry; something else begins anew.
-    if (begun && tool.latest.all == tool.failed.all) return;
-    if (begun && !tool.latest.varies(tool.failed)) tool.refusals = tool.failures = 0;
-    if (tool.refusals + tool.failures == 0) tool.first = session::mark_of(event, context);
-    tool.failed = tool.latest;
+    if (tool.series && tool.latest.all == tool.series->latest.all) return;
+    if (!tool.series || !tool.latest.varies(tool.series->latest)) {
+      tool.series = std::make_unique<State::Series>();
+      tool.series->first = session::mark_of(event, context);
+    }
+    State::Series& series = *tool.series;
+    series.latest = tool.latest;
     if (outcome == Outcome::kFailed) {
-      ++tool.failures;
+      ++series.failures;
       return;
     }
-    if (++tool.refusals != options_.refusals_long) return;
-    report(is_shell(context) ? kRefusedShell : kRefused, tool.refusals, "refused", event, tool,
+    if (++series.refusals != options_.refusals_long) return;
+    report(is_shell(context) ? kRefusedShell : kRefused, series.refusals, "refused", event, series,
            reporter);
   }
 
   void on_done(const Event& event, const EventContext& context, State::Tool& tool,
                Reporter& reporter) const {
-    if (tool.refusals + tool.failures == 0 || !tool.latest.varies(tool.failed)) return;
-    if (tool.refusals >= options_.refusals_min) {
-      report(is_shell(context) ? kRetried : kFound, tool.refusals, "refused", event, tool,
+    if (!tool.series || !tool.latest.varies(tool.series->latest)) return;
+    const State::Series& series = *tool.series;
+    if (series.refusals >= options_.refusals_min) {
+      report(is_shell(context) ? kRetried : kFound, series.refusals, "refused", event, series,
              reporter);
-    } else if (tool.refusals + tool.failures >= options_.failures_min) {
-      report(kRetried, tool.refusals + tool.failures, "failed", event, tool, reporter);
+    } else if (series.refusals + series.failures >= options_.failures_min) {
+      report(kRetried, series.refusals + series.failures, "failed", event, series, reporter);
     }
-    tool.refusals = tool.failures = 0;
+    tool.series.reset();
   }
 
   // Commands are tried until they work; that is how they are written.
@@ -211,9 +216,9 @@ class FailureProbing : public Detector {
   }
 
   static void report(Rules rule, std::uint32_t count, std::string_view what, const Event& event,
-                     const State::Tool& tool, Reporter& reporter) {
+                     const State::Series& series, Reporter& reporter) {
     const std::string text = std::to_string(count) + " variations " + std::string(what);
-    const Origin origin = tool.first.origin(event.tool.name);
+    const Origin origin = series.first.origin(event.tool.name);
     const std::array<EvidenceView, 1> evidence = {
         {{.field = "tool.result", .text = text, .origin = &origin}}};
     reporter.report(rule, evidence);

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "detectors/detector.h"
+#include "detectors/flow/token.h"
+#include "detectors/flow/tracker.h"
 #include "detectors/session/acts.h"
 #include "detectors/session/trace.h"
 #include "detectors/session/words.h"
@@ -34,17 +36,15 @@ constexpr std::array<DetectorRule, 2> kRules = {{
 struct Options {
   std::size_t destinations_min = 10;   // distinct ones that are worth knowing
   std::size_t destinations_many = 25;  // ... that ask a person to look
-  std::size_t named_max = 64;          // values of the user remembered a session
 };
 
 class State : public DetectorState {
  public:
-  session::NamedValues named;
   std::vector<std::uint32_t> destinations;
   session::Mark first;
 
   [[nodiscard]] std::size_t bytes() const override {
-    return sizeof(*this) + named.heap_bytes() + destinations.capacity() * sizeof(std::uint32_t) +
+    return sizeof(*this) + destinations.capacity() * sizeof(std::uint32_t) +
            session::heap_bytes(first.event_id);
   }
 };
@@ -60,11 +60,7 @@ class FanOut : public Detector {
   void on_event(const Event& event, const EventContext& context, DetectorState& raw_state,
                 Reporter& reporter) const override {
     auto& state = static_cast<State&>(raw_state);
-    if (event.type == EventType::kUserMessage) {
-      state.named.add(event.text, options_.named_max);
-    } else if (event.type == EventType::kToolCall) {
-      on_call(event, context, state, reporter);
-    }
+    if (event.type == EventType::kToolCall) on_call(event, context, state, reporter);
   }
 
  private:
@@ -107,11 +103,27 @@ class FanOut : public Detector {
                State& state) const {
     while (text.starts_with(' ')) text.remove_prefix(1);
     if (text.empty() || state.destinations.size() >= options_.destinations_many) return;
-    if (state.named.has_any(text)) return;
+    if (is_named(text, *context.flow->memory)) return;
     const std::uint32_t hash = place_hash(text);
     if (std::ranges::find(state.destinations, hash) != state.destinations.end()) return;
     if (state.destinations.empty()) state.first = session::mark_of(event, context);
     state.destinations.push_back(hash);
+  }
+
+  // A message of the user has it, or the host that it is at.  The first thing named in it is the
+  // place ("me@host:/tmp", "https://host/?of=somebody"), whatever hangs on it.
+  static bool is_named(std::string_view text, const flow::SessionMemory& memory) {
+    constexpr std::size_t kValueBytesMin = 3;
+    std::vector<flow::Token> tokens;
+    flow::tokenize(text, tokens);
+    const auto names = [](const flow::Token& token) {
+      return token.kind != flow::TokenKind::kWord && token.end - token.begin >= kValueBytesMin;
+    };
+    const auto place = std::ranges::find_if(tokens, names);
+    // A URL and its host are two tokens that begin at the same byte.
+    return std::any_of(place, tokens.end(), [&](const flow::Token& token) {
+      return token.begin == place->begin && memory.user.contains(memory.mixed(token.hash));
+    });
   }
 
   // A URL, or user@host; "@file" and "form=@file" are what is sent.
@@ -145,7 +157,6 @@ std::unique_ptr<const Detector> make(yaml::MapReader& reader) {
   Options options;
   reader.number("destinations_min", 2, 4096, &options.destinations_min);
   reader.number("destinations_many", 2, 4096, &options.destinations_many);
-  reader.number("named_max", 0, 4096, &options.named_max);
   return std::make_unique<FanOut>(options);
 }
 

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "daemon/text.h"
 #include "detectors/detector.h"
+#include "detectors/session/trace.h"
 
 namespace tocsin {
 namespace {
@@ -43,30 +45,14 @@ struct Options {
   std::uint32_t spoken_min = 20;        // verdicts that make a guardrail one that used to speak
 };
 
-constexpr std::size_t kNameBytesMax = 64;     // of a guardrail's name kept
-constexpr std::size_t kOriginBytesMax = 128;  // of an id or tool's name kept
-
-std::string cut(std::string_view text, std::size_t bytes_max) {
-  return std::string(text.substr(0, cut_at_character(text, bytes_max)));
-}
-
-Origin origin_of(const Event& event, const EventContext& context) {
-  return {.event_id = cut(event.event_id, kOriginBytesMax),
-          .seq = context.seq,
-          .tool = cut(event.tool.name, kOriginBytesMax)};
-}
-
-std::size_t bytes_of(const Origin& origin) {
-  return origin.event_id.capacity() + origin.tool.capacity();
-}
+constexpr std::size_t kNameBytesMax = 64;  // of a guardrail's name kept
 
 // What a session's latest calls were found to be, and what was said of calls that did not come yet.
 class State : public DetectorState {
  public:
   struct Call {
     std::uint64_t call_id = 0;
-    bool unsafe = false;
-    Origin origin;
+    std::unique_ptr<const Origin> unsafe;  // null: it is not
   };
   // An allowance; any other verdict takes it back.
   struct Allowed {
@@ -111,9 +97,11 @@ class State : public DetectorState {
   [[nodiscard]] std::size_t bytes() const override {
     std::size_t total =
         sizeof(*this) + calls_.capacity() * sizeof(Call) + allowed_.capacity() * sizeof(Allowed);
-    for (const Call& call : calls_) total += bytes_of(call.origin);
+    for (const Call& call : calls_) {
+      if (call.unsafe) total += sizeof(Origin) + session::heap_bytes(*call.unsafe);
+    }
     for (const Allowed& allowed : allowed_) {
-      total += bytes_of(allowed.origin) + allowed.name.capacity();
+      total += session::heap_bytes(allowed.origin) + session::heap_bytes(allowed.name);
     }
     return total;
   }
@@ -173,7 +161,7 @@ class System : public SystemState {
 
   [[nodiscard]] std::size_t bytes() const override {
     std::size_t total = sizeof(*this) + guardrails_.capacity() * sizeof(Guardrail);
-    for (const Guardrail& guardrail : guardrails_) total += guardrail.name.capacity();
+    for (const Guardrail& guardrail : guardrails_) total += session::heap_bytes(guardrail.name);
     return total;
   }
 
@@ -190,7 +178,7 @@ class System : public SystemState {
     }
     Guardrail& made = guardrails_.emplace_back();
     made.hash = hash;
-    made.name = cut(name, kNameBytesMax);
+    made.name = session::kept(name, kNameBytesMax);
     return &made;
   }
 
@@ -231,8 +219,8 @@ class GuardrailDetector : public Detector {
     for (const State::Allowed& allowed : state.take_allowed(call_id)) {
       if (unsafe) report_allowed(allowed.name, allowed.origin, reporter);
     }
-    State::Call call{.call_id = call_id, .unsafe = unsafe, .origin = {}};
-    if (unsafe) call.origin = origin_of(event, context);
+    State::Call call{.call_id = call_id, .unsafe = nullptr};
+    if (unsafe) call.unsafe = std::make_unique<Origin>(session::origin_of(event, context));
     state.add(std::move(call), options_.calls_max);
   }
 
@@ -248,13 +236,13 @@ class GuardrailDetector : public Detector {
       return;
     }
     if (const State::Call* call = state.find(call_id)) {
-      if (call->unsafe) report_allowed(event.guardrail.name, call->origin, reporter);
+      if (call->unsafe) report_allowed(event.guardrail.name, *call->unsafe, reporter);
       return;
     }
     state.allow({.call_id = call_id,
                  .guardrail = guardrail,
-                 .name = cut(event.guardrail.name, kNameBytesMax),
-                 .origin = origin_of(event, context)},
+                 .name = session::kept(event.guardrail.name, kNameBytesMax),
+                 .origin = session::origin_of(event, context)},
                 options_.calls_max);
   }
 

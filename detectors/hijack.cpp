@@ -8,6 +8,7 @@
 #include "detectors/detector.h"
 #include "detectors/flow/describe.h"
 #include "detectors/flow/tracker.h"
+#include "detectors/session/trace.h"
 
 namespace tocsin {
 namespace {
@@ -38,8 +39,8 @@ constexpr std::int64_t kPointsMin = 1;
 constexpr std::int64_t kPointsMax = 100;
 
 struct Options {
-  std::uint32_t points_high = 5;
-  std::uint32_t points_medium = 3;
+  double points_high = flow::kObeysPoints;
+  double points_medium = flow::kMayObeyPoints;
 };
 
 // The tracker remembers what is needed (detectors/flow/memory.h).
@@ -58,7 +59,6 @@ class Hijack : public Detector {
 
   void on_event(const Event& event, const EventContext& context, DetectorState& /*state*/,
                 Reporter& reporter) const override {
-    if (context.flow == nullptr) return;
     const flow::Flow& flow = *context.flow;
     if (event.type == EventType::kToolCall && flow.obeying) {
       report_call(event, *flow.obeying, reporter);
@@ -77,8 +77,8 @@ class Hijack : public Detector {
     if (!high && obeying.points < options_.points_medium) return;
     // An act nobody asked for need not have a value that was read.
     const bool bound = !obeying.value.empty();
-    std::string field = bound ? "tool.arguments" : "tool.name";
-    if (bound && !obeying.path.empty()) field.append(".").append(obeying.path);
+    const std::string field =
+        bound ? session::field_of("tool.arguments", obeying.path) : "tool.name";
     const std::array<EvidenceView, 1> evidence = {{{.field = field,
                                                     .text = bound ? obeying.value : event.tool.name,
                                                     .origin = obeying.origin}}};

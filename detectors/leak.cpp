@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <limits>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -11,6 +13,7 @@
 
 #include "daemon/text.h"
 #include "detectors/detector.h"
+#include "detectors/flow/memory.h"
 #include "detectors/validate/checksums.h"
 #include "detectors/validate/compact.h"
 
@@ -112,19 +115,23 @@ std::size_t each_shingle(std::string_view text, const Visit& visit) {
   return words;
 }
 
+std::size_t words_of(std::string_view text) {
+  return each_shingle(text, [](std::size_t, std::uint64_t) {});
+}
+
 // A prompt as the hashes of its shingles: all of them, or of a long one those that a step divides,
-// which are spread evenly and are the same in every copy.
+// which are spread evenly and are the same in every copy.  Of one that is short as a phrase there
+// are none.
 class Prompt {
  public:
-  explicit Prompt(std::string_view text) {
-    words_ = each_shingle(text, [](std::size_t, std::uint64_t) {});
-    step_ = 1 + words_ / kShinglesKept;
+  Prompt(std::string_view text, std::size_t words)
+      : words_(words), step_(1 + words / kShinglesKept) {
+    if (words < kShortPromptWords) return;
     each_shingle(text, [&](std::size_t number, std::uint64_t hash) {
       if (hash % step_ != 0 || shingles_.size() >= kShinglesKept) return;
-      shingles_.push_back({.hash = static_cast<std::uint32_t>(hash >> 32),
-                           .word = static_cast<std::uint32_t>(number)});
+      shingles_.push_back(key_of(hash) | static_cast<std::uint32_t>(number / step_));
     });
-    std::ranges::stable_sort(shingles_, {}, &Shingle::hash);
+    std::ranges::sort(shingles_);
     shingles_.shrink_to_fit();
   }
 
@@ -136,29 +143,36 @@ class Prompt {
     std::size_t longest = 0;
     each_shingle(text, [&](std::size_t number, std::uint64_t hash) {
       if (step_ != 1 && hash % step_ != 0) return;
-      const Shingle* found = find(static_cast<std::uint32_t>(hash >> 32));
-      if (found == nullptr) return;
-      piece.extend(number, found->word, kGapWords * step_);
+      const std::optional<std::size_t> word = find(key_of(hash));
+      if (!word) return;
+      piece.extend(number, *word, step_);
       longest = std::max(longest, number - piece.first + kShingleWords);
     });
     return longest;
   }
 
-  [[nodiscard]] std::size_t bytes() const { return shingles_.capacity() * sizeof(Shingle); }
+  [[nodiscard]] std::size_t bytes() const { return shingles_.capacity() * sizeof(shingles_[0]); }
 
  private:
-  struct Shingle {
-    std::uint32_t hash = 0;
-    std::uint32_t word = 0;  // where it stands
-  };
+  // A shingle is the upper bits of its hash and, below, where it stands, counted in steps.  That
+  // one which is not the prompt's is taken for it, once in 16,000 words, makes no piece: the next
+  // would have to be the one that follows it there.
+  static constexpr std::uint32_t kPlaces = kShinglesKept;  // words / step_ are fewer
+  static_assert(std::has_single_bit(kPlaces));
 
-  // The first with this hash.  Hashes are spread evenly, so where one stands can be told nearly:
-  // halving would go wrong at every other step, for each word of what the model writes.
-  [[nodiscard]] const Shingle* find(std::uint32_t hash) const {
-    std::size_t at = (std::uint64_t{hash} * shingles_.size()) >> 32U;
-    while (at > 0 && shingles_[at - 1].hash >= hash) --at;
-    while (at < shingles_.size() && shingles_[at].hash < hash) ++at;
-    return at < shingles_.size() && shingles_[at].hash == hash ? &shingles_[at] : nullptr;
+  static std::uint32_t key_of(std::uint64_t hash) {
+    return static_cast<std::uint32_t>(hash >> 32U) & ~(kPlaces - 1);
+  }
+
+  // At which word of the prompt the first with this key stands, to a step.  Hashes are spread
+  // evenly, so where one is in the list can be told nearly: halving would go wrong at every other
+  // step, for each word of what the model writes.
+  [[nodiscard]] std::optional<std::size_t> find(std::uint32_t key) const {
+    std::size_t at = (std::uint64_t{key} * shingles_.size()) >> 32U;
+    while (at > 0 && shingles_[at - 1] >= key) --at;
+    while (at < shingles_.size() && shingles_[at] < key) ++at;
+    if (at == shingles_.size() || (shingles_[at] & ~(kPlaces - 1)) != key) return std::nullopt;
+    return (shingles_[at] & (kPlaces - 1)) * step_;
   }
 
   // Words that follow each other in the text as they do in the prompt.
@@ -168,11 +182,12 @@ class Prompt {
     std::size_t last_word = 0;  // in the prompt
     bool begun = false;
 
-    void extend(std::size_t number, std::size_t word, std::size_t gap_max) {
+    void extend(std::size_t number, std::size_t word, std::size_t step) {
+      const std::size_t gap_max = kGapWords * step;
       const std::size_t here = number - last;
-      const std::size_t there = word - last_word;  // huge, when it goes back
+      const std::size_t there = word - last_word;  // to a step; huge, when it goes back
       const bool goes_on = begun && here <= gap_max && there <= gap_max &&
-                           std::max(here, there) - std::min(here, there) <= kShiftMax;
+                           std::max(here, there) - std::min(here, there) < kShiftMax + step;
       if (!goes_on) first = number;
       begun = true;
       last = number;
@@ -180,9 +195,9 @@ class Prompt {
     }
   };
 
-  std::vector<Shingle> shingles_;  // by hash
-  std::size_t words_ = 0;
-  std::uint64_t step_ = 1;
+  std::vector<std::uint32_t> shingles_;  // sorted
+  std::size_t words_;
+  std::size_t step_;
 };
 
 // ---- Tokens and identifiers --------------------------------------------------------------------
@@ -322,34 +337,31 @@ class State : public DetectorState {
  public:
   static constexpr std::size_t kIdentifiersMax = 1024;
 
-  std::vector<Prompt> prompt;    // none or one
+  std::optional<Prompt> prompt;
   bool prompt_is_known = false;  // the user has it
   bool prompt_said = false;
-  std::vector<std::uint64_t> canaries;        // declared by the system message
+  std::vector<std::uint64_t> canaries;        // that prompts declared, the latest in front
   std::vector<std::uint64_t> known_canaries;  // the user wrote them
 
   // Once full nothing is remembered, and then every identifier counts as seen.
-  void saw(std::uint64_t identifier) {
-    if (seen_.size() >= kIdentifiersMax) return;
-    const auto hash = static_cast<std::uint32_t>(identifier);
-    if (std::ranges::find(seen_, hash) == seen_.end()) seen_.push_back(hash);
-  }
+  void saw(std::uint64_t identifier) { seen_.insert(kept_of(identifier)); }
   [[nodiscard]] bool may_have_seen(std::uint64_t identifier) const {
-    return seen_.size() >= kIdentifiersMax ||
-           std::ranges::find(seen_, static_cast<std::uint32_t>(identifier)) != seen_.end();
+    return full() || seen_.contains(kept_of(identifier));
   }
   [[nodiscard]] bool full() const { return seen_.size() >= kIdentifiersMax; }
 
   [[nodiscard]] std::size_t bytes() const override {
-    std::size_t total = sizeof(*this) + seen_.capacity() * sizeof(std::uint32_t) +
-                        prompt.capacity() * sizeof(Prompt) +
-                        (canaries.capacity() + known_canaries.capacity()) * sizeof(std::uint64_t);
-    for (const Prompt& one : prompt) total += one.bytes();
-    return total;
+    return sizeof(*this) + seen_.bytes() + (prompt ? prompt->bytes() : 0) +
+           (canaries.capacity() + known_canaries.capacity()) * sizeof(std::uint64_t);
   }
 
  private:
-  std::vector<std::uint32_t> seen_;
+  // Never 0, which is a free place.
+  static std::uint32_t kept_of(std::uint64_t identifier) {
+    return static_cast<std::uint32_t>(identifier) | 1U;
+  }
+
+  flow::HashSet seen_{kIdentifiersMax};
 };
 
 // Which tenant was shown an identifier first, as long as it is the only one.
@@ -452,19 +464,22 @@ class Leak : public Detector {
   }
 
   // Of several system messages the longest is the prompt; the others are asides of a framework.
+  // The canaries of one that a longer one follows stay canaries.
   static void learn_prompt(const Event& event, State& state) {
     if (!event.tenant.empty()) see(event.text, state);
-    Prompt prompt(event.text);
-    if (!state.prompt.empty() && state.prompt.front().words() >= prompt.words()) return;
-    state.prompt.clear();
-    if (prompt.words() >= kShortPromptWords) state.prompt.push_back(std::move(prompt));
-    state.canaries = declared_canaries(event.text);
+    const std::size_t words = words_of(event.text);
+    if (state.prompt && state.prompt->words() >= words) return;
+    state.prompt.emplace(event.text, words);
+    std::vector<std::uint64_t> canaries = declared_canaries(event.text);
+    canaries.insert(canaries.end(), state.canaries.begin(), state.canaries.end());
+    canaries.resize(std::min(canaries.size(), kDeclaredCanariesMax));
+    state.canaries = std::move(canaries);
   }
 
   // What the user has cannot leak to the user.
   void learn_from_user(const Event& event, State& state) const {
     if (!event.tenant.empty()) see(event.text, state);
-    if (shows_prompt(event.text, state)) state.prompt_is_known = true;
+    if (prompt_is_secret(state)) state.prompt_is_known = shows_prompt(event.text, state) != 0;
     if (options_.canaries.empty() && state.canaries.empty()) return;
     each_token(event.text, [&](std::size_t, std::string_view token) {
       if (is_canary(token, state) && state.known_canaries.size() < kDeclaredCanariesMax) {
@@ -499,8 +514,8 @@ class Leak : public Detector {
 
   // Returns the words of the longest piece when they are a leak, else 0.
   [[nodiscard]] std::size_t shows_prompt(std::string_view text, const State& state) const {
-    if (state.prompt.empty()) return 0;
-    const Prompt& prompt = state.prompt.front();
+    if (!state.prompt || state.prompt->words() < kShortPromptWords) return 0;
+    const Prompt& prompt = *state.prompt;
     const std::size_t words = prompt.longest_piece(text);
     const auto share = static_cast<double>(options_.prompt_share_percent) / kPercent;
     const bool most = words >= kShortPromptWords &&
@@ -508,13 +523,18 @@ class Leak : public Detector {
     return most || words >= options_.prompt_words_min ? words : 0;
   }
 
+  // The user has not got it, neither beforehand nor by a leak that was told.
+  static bool prompt_is_secret(const State& state) {
+    return !state.prompt_is_known && !state.prompt_said;
+  }
+
   void check_prompt(const Outgoing& out, State& state, Reporter& reporter) const {
-    if (state.prompt_is_known || state.prompt_said) return;
+    if (!prompt_is_secret(state)) return;
     const std::size_t words = shows_prompt(out.text, state);
     if (words == 0) return;
     state.prompt_said = true;
     const std::string text = std::to_string(words) + " of the prompt's " +
-                             std::to_string(state.prompt.front().words()) + " words in one piece";
+                             std::to_string(state.prompt->words()) + " words in one piece";
     const std::array<EvidenceView, 1> evidence = {{{.field = out.field, .text = text}}};
     reporter.report(kSystemPrompt, evidence);
   }

@@ -8,6 +8,7 @@
 #include "daemon/text.h"
 #include "detectors/decoding/chars.h"
 #include "detectors/detector.h"
+#include "detectors/session/recent.h"
 #include "detectors/session/trace.h"
 
 namespace tocsin {
@@ -55,9 +56,9 @@ class Sketch {
   static constexpr std::size_t kLanes = 16;
   static constexpr std::size_t kEqualLanesMin = 8;  // of two calls that share 2 words of 3
 
-  Sketch() { least_.fill(UINT16_MAX); }
   static constexpr std::size_t kWordsMax = 256;  // of a call; what is beyond is not compared
 
+  Sketch() { least_.fill(UINT16_MAX); }
   explicit Sketch(const ToolUse& call) : Sketch() {
     std::size_t words = 0;
     for (const Leaf& leaf : call.arguments) {
@@ -125,15 +126,7 @@ class State : public DetectorState {
   };
 
   Call& touch(std::uint64_t hash, const Options& options) {
-    auto found = std::ranges::find(calls_, hash, &Call::call);
-    if (found == calls_.end()) {
-      if (calls_.size() >= options.calls_max) calls_.erase(calls_.begin());
-      calls_.emplace_back().call = hash;
-      found = calls_.end() - 1;
-    }
-    std::rotate(found, found + 1,
-                calls_.end());  // the least recent stays in front, to be forgotten first
-    return calls_.back();
+    return session::touch(calls_, &Call::call, hash, options.calls_max);
   }
 
   void forget() {
@@ -218,13 +211,13 @@ class Loop : public Detector {
 
   void on_row(const Event& event, const EventContext& context, std::uint64_t hash, State::Row& row,
               Reporter& reporter) const {
-    const Sketch sketch(event.tool);
-    const std::uint64_t tool = hash64(event.tool.name);
     // The same once more is the other rule's.
     if (row.length > 0 && row.call == hash) {
       row.call_id = session::call_key(event.tool.call_id);
       return;
     }
+    const Sketch sketch(event.tool);
+    const std::uint64_t tool = hash64(event.tool.name);
     if (row.length == 0 || row.tool != tool || !sketch.near(row.last)) {
       row = {.last = {}, .tool = tool, .report_at = options_.similar_min, .first = {}};
       row.first = session::mark_of(event, context);

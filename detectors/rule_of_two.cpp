@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "daemon/text.h"
@@ -62,9 +61,6 @@ struct Options {
   std::size_t hidden_bytes_max = 16384;  // of an outward call's argument
 };
 
-// Of a call that obeys a text against the user (hijack.md).
-constexpr double kAttackPoints = 5;
-
 using Counts = std::array<std::int64_t, kParts>;
 
 class System : public SystemState {
@@ -108,13 +104,15 @@ class State : public DetectorState {
   }
   [[nodiscard]] bool has(Part part) const { return parts_[part]; }
 
-  // Where the parts came in; those of the results only.
-  std::array<Origin, 2> origins;
+  // Where the parts came in, those of the results only, until it is told.
+  std::array<std::unique_ptr<const Origin>, 2> origins;
   bool asked_for = true;  // so far all that went out did
 
   [[nodiscard]] std::size_t bytes() const override {
     std::size_t total = sizeof(*this);
-    for (const Origin& origin : origins) total += session::heap_bytes(origin);
+    for (const auto& origin : origins) {
+      if (origin) total += sizeof(Origin) + session::heap_bytes(*origin);
+    }
     return total;
   }
 
@@ -160,13 +158,15 @@ class RuleOfTwo : public Detector {
                 Reporter& reporter) const override {
     auto& state = static_cast<State&>(raw_state);
     state.enter(static_cast<System&>(*context.system_state).counts());
-    if (context.flow == nullptr || state.has(kAll)) return;
+    if (state.has(kAll)) return;
     if (event.type == EventType::kToolResult) {
       on_result(event, context, state);
     } else if (event.type == EventType::kToolCall) {
       on_call(event, context, state);
     }
-    if (state.has(kAll)) report(event, context, state, reporter);
+    if (!state.has(kAll)) return;
+    report(event, context, state, reporter);
+    state.origins = {};
   }
 
  private:
@@ -174,7 +174,7 @@ class RuleOfTwo : public Detector {
     const flow::Source* source = context.flow->source;
     if (source == nullptr) return;
     if (source->untrusted && !state.has(kUntrustedInput)) {
-      state.origins[kUntrustedInput] = source->origin;
+      state.origins[kUntrustedInput] = std::make_unique<Origin>(source->origin);
       state.add(kUntrustedInput);
     }
     if (!source->private_data || state.has(kPrivateData)) return;
@@ -182,7 +182,7 @@ class RuleOfTwo : public Detector {
         !holds_personal_values(event, options_.scan_bytes_max)) {
       return;
     }
-    state.origins[kPrivateData] = source->origin;
+    state.origins[kPrivateData] = std::make_unique<Origin>(source->origin);
     state.add(kPrivateData);
   }
 
@@ -199,7 +199,7 @@ class RuleOfTwo : public Detector {
     if (flow.unrequested || (wishes.acts == 0 && wishes.delegated == 0)) return false;
     const bool handed_over = flow.obeying && flow.obeying->delegation == flow::Delegation::kActs;
     if (flow.obeying) {
-      if (flow.obeying->points >= kAttackPoints) return false;
+      if (flow.obeying->points >= flow::kObeysPoints) return false;
       if (flow.obeying->asked > flow::Asked::kMaybe && !handed_over) return false;
     }
     const flow::Carried* destination = session::foreign_destination(event, context);
@@ -213,7 +213,7 @@ class RuleOfTwo : public Detector {
     std::vector<EvidenceView> evidence;
     for (const Part part : {kUntrustedInput, kPrivateData}) {
       evidence.push_back(
-          {.field = "session", .text = kPartNames[part], .origin = &state.origins[part]});
+          {.field = "session", .text = kPartNames[part], .origin = state.origins[part].get()});
     }
     Rules rule = state.asked_for ? kAskedFor : kCompleted;
     std::string field;
@@ -223,7 +223,7 @@ class RuleOfTwo : public Detector {
     }
     if (!values.empty()) {
       rule = kCarries;
-      field = "tool.arguments." + values.front().path;
+      field = session::field_of("tool.arguments", values.front().path);
       evidence.insert(evidence.begin(), {.field = field,
                                          .text = values.front().text,
                                          .decoded = values.front().decoded,
@@ -240,7 +240,7 @@ class RuleOfTwo : public Detector {
     if (destination == nullptr || !session::named_by_request_alone(*destination)) return {};
     const auto& obeying = context.flow->obeying;
     const bool handed_over = obeying && obeying->delegation != flow::Delegation::kNone &&
-                             obeying->points < kAttackPoints;
+                             obeying->points < flow::kObeysPoints;
     if (handed_over) return {};
     return session::private_values(event, context, destination, options_.hidden_bytes_max);
   }

@@ -6,10 +6,9 @@
 #include <array>
 #include <cstdint>
 #include <optional>
-#include <string>
+#include <utility>
 #include <vector>
 
-#include "daemon/text.h"
 #include "detectors/decoding/decoder.h"
 #include "detectors/detector.h"
 #include "detectors/session/acts.h"
@@ -269,7 +268,7 @@ class Sequence : public Detector {
 
   void on_call(const Event& event, const EventContext& context, State& state,
                Reporter& reporter) const {
-    const Acts acts = session::acts_of(event, context);
+    const Acts& acts = session::acts_of(event, context);
     if (!state.steps().empty()) {
       check_secrets(event, context, acts, state, reporter);
       check_opened(event, context, acts, state, reporter);
@@ -308,9 +307,12 @@ class Sequence : public Detector {
       tell_secret(*found->first, found->second, context, event, state, reporter);
       return true;
     }
-    constexpr std::size_t kDecodedBytesMax = std::size_t{64} << 10;
-    decoding::Decoder decoder({.bytes_max = kDecodedBytesMax});
-    std::vector<decoding::View> views;
+    constexpr std::size_t kDecodedBytesMax = std::size_t{64} << 10;  // of an argument
+    // Of the thread: detectors are shared by the workers.
+    thread_local decoding::Decoder decoder({.bytes_max = kDecodedBytesMax});
+    thread_local std::vector<decoding::View> views;
+    decoder.begin_event();
+    views.clear();
     decoder.decode(leaf.text, views);
     for (const decoding::View& view : views) {
       if (const auto found = known_secret(view.text, leaf.path, state)) {

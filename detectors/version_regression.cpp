@@ -6,11 +6,11 @@
 #include <chrono>
 #include <cmath>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "daemon/text.h"
 #include "detectors/detector.h"
+#include "detectors/session/trace.h"
 #include "detectors/statistics/higher_rate.h"
 
 namespace tocsin {
@@ -148,12 +148,11 @@ class System : public SystemState {
   };
 
   static std::string name_of(const Event& event) {
-    const auto cut = [](std::string_view text) {
-      return std::string(text.substr(0, cut_at_character(text, kNameBytesMax)));
-    };
-    if (!event.release.empty()) return cut(event.release);
-    if (!event.prompt_version.empty()) return cut("prompt " + std::string(event.prompt_version));
-    return cut("model " + std::string(event.model));
+    if (!event.release.empty()) return session::kept(event.release, kNameBytesMax);
+    if (!event.prompt_version.empty()) {
+      return session::kept("prompt " + std::string(event.prompt_version), kNameBytesMax);
+    }
+    return session::kept("model " + std::string(event.model), kNameBytesMax);
   }
 
   std::uint64_t version_of(const Event& event) {
@@ -185,7 +184,9 @@ class System : public SystemState {
     for (Version& tested : versions_) test(tested, options);
   }
 
+  // Once suspected, a version stays so: more evidence says nothing new.
   void test(Version& version, const Options& options) {
+    if (version.suspected) return;
     const Version* reference = reference_of(version, options);
     if (reference == nullptr) return;
     version.next = std::max(version.next, version.outcomes.first_kept());
@@ -199,8 +200,9 @@ class System : public SystemState {
         bad += reference->outcomes.at(version.reference_next++) ? 1 : 0;
       }
       version.test.add(count, bad, version.outcomes.at(version.next++));
-      if (version.suspected || version.test.log_evidence() < options.log_threshold()) continue;
+      if (version.test.log_evidence() < options.log_threshold()) continue;
       version.suspected = unsaid_ = true;
+      return;
     }
   }
 

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "detectors/decoding/chars.h"
+#include "detectors/detector.h"
 #include "detectors/session/shell.h"
 #include "detectors/session/words.h"
 
@@ -397,8 +398,9 @@ bool is_control(std::string_view name) {
        "selinux", "moderation", "dlp"});
 }
 
-Acts acts_of(const Event& call, const EventContext& context) {
-  Acts acts;
+const Acts& acts_of(const Event& call, const EventContext& context) {
+  if (context.acts.acts_) return *context.acts.acts_;
+  Acts& acts = context.acts.acts_.emplace();
   if (context.tool.effect == Effect::kExecute) {
     for (const Leaf& leaf : call.tool.arguments) {
       if (leaf.kind == LeafKind::kString) read_command(leaf.text, acts);

@@ -9,10 +9,14 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "daemon/event.h"
-#include "detectors/detector.h"
+
+namespace tocsin {
+struct EventContext;
+}
 
 namespace tocsin::session {
 
@@ -40,7 +44,24 @@ class Acts {
   std::size_t size_ = 0;
 };
 
-Acts acts_of(const Event& call, const EventContext& context);
+// Those of the context's event, read when somebody first asks.  A copy is for another event and
+// starts empty.
+class ActsOnce {
+ public:
+  ActsOnce() = default;
+  ActsOnce(const ActsOnce& /*other*/) {}
+  ActsOnce& operator=(const ActsOnce& /*other*/) {
+    acts_.reset();
+    return *this;
+  }
+
+ private:
+  friend const Acts& acts_of(const Event& call, const EventContext& context);
+  mutable std::optional<Acts> acts_;
+};
+
+// Lives as long as the context, which is that of this call.
+const Acts& acts_of(const Event& call, const EventContext& context);
 
 // A file or folder that holds credentials by convention.
 bool is_secret_path(std::string_view path);

@@ -1,7 +1,6 @@
 #include "detectors/session/outflow.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "daemon/text.h"
 #include "detectors/decoding/decoder.h"
@@ -183,13 +182,13 @@ std::vector<PrivateValue> private_values(const Event& call, const EventContext& 
                                          const Carried* destination, std::size_t hidden_bytes_max) {
   std::vector<PrivateValue> found;
   const flow::Flow& flow = *context.flow;
+  if (std::ranges::none_of(flow.memory->sources, &Source::private_data)) return found;
   Search search(*flow.memory, found);
   for (const Carried& value : flow.carried) {
     if (value.destination || !is_personal(value.kind, value.value)) continue;
     if (destination != nullptr && value.value == destination->value) continue;
     search.add(value.path, value.value, {}, value.source, value.where);
   }
-  if (flow.memory->sources.empty()) return found;
   std::size_t looked_at = 0;
   for (const Leaf& leaf : call.tool.arguments) {
     if (leaf.kind != LeafKind::kString || looked_at++ >= kHiddenArgumentsMax) continue;

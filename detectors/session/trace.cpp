@@ -8,12 +8,22 @@
 
 namespace tocsin::session {
 
+std::string kept(std::string_view text, std::size_t bytes_max) {
+  return std::string(text.substr(0, cut_at_character(text, bytes_max)));
+}
+
+std::string field_of(std::string_view base, std::string_view path) {
+  std::string field(base);
+  if (!path.empty()) field.append(".").append(path);
+  return field;
+}
+
 Origin Mark::origin(std::string_view tool) const {
-  return {.event_id = event_id, .seq = seq, .tool = std::string(tool.substr(0, kOriginBytesMax))};
+  return {.event_id = event_id, .seq = seq, .tool = kept(tool, kOriginBytesMax)};
 }
 
 Mark mark_of(const Event& event, const EventContext& context) {
-  return {.event_id = std::string(event.event_id.substr(0, kOriginBytesMax)), .seq = context.seq};
+  return {.event_id = kept(event.event_id, kOriginBytesMax), .seq = context.seq};
 }
 
 Origin origin_of(const Event& event, const EventContext& context) {

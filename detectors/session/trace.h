@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "daemon/event.h"
 #include "daemon/finding.h"
@@ -13,6 +14,13 @@
 namespace tocsin::session {
 
 inline constexpr std::size_t kOriginBytesMax = 128;  // of an id or name kept
+
+// The beginning of a text from outside, no character cut.
+std::string kept(std::string_view text, std::size_t bytes_max);
+
+// What evidence calls the value at `path` of an event's `base` ("tool.arguments"); an empty path is
+// the whole, which could not be taken apart.
+std::string field_of(std::string_view base, std::string_view path);
 
 // An earlier event in little memory: the tool's name is kept only where it is not known later.
 struct Mark {

@@ -80,6 +80,18 @@ class Recorder final : public Reporter {
   std::vector<std::pair<std::size_t, std::string>> counts;
 };
 
+inline EventContext with_effect(Effect effect) {
+  EventContext context;
+  context.tool.effect = effect;
+  return context;
+}
+
+inline std::vector<std::size_t> rules_of(const std::vector<Report>& reports) {
+  std::vector<std::size_t> out;
+  for (const Report& report : reports) out.push_back(report.rule);
+  return out;
+}
+
 // One detector with the sessions, by their ids, of one system.  Each session is followed
 // (detectors/flow/tracker.h), unless the context given brings a flow.
 class DetectorUnderTest {

@@ -24,8 +24,7 @@ std::string call_at(int second, int millisecond = 0) {
 // The rules reported, in order, for calls at these seconds.
 std::vector<std::size_t> rules(DetectorUnderTest& detector, int calls, int from_second, int step,
                                Effect effect = Effect::kRead) {
-  EventContext context;
-  context.tool.effect = effect;
+  const EventContext context = testing::with_effect(effect);
   std::vector<std::size_t> out;
   for (int i = 0; i < calls; ++i) {
     for (const auto& report : detector.feed(call_at(from_second + i * step), context)) {
@@ -76,18 +75,19 @@ TEST_CASE("the evidence says how many, how long, and since when") {
   CHECK(reports[0].origin->seq == 1);
 }
 
-TEST_CASE("by default parallel calls of one instant are no burst") {
+TEST_CASE("by default parallel calls of one instant are no burst, unless there are hundreds") {
   DetectorUnderTest detector("burst");
-  for (int i = 0; i < 50; ++i) CHECK(detector.feed(call_at(5)).empty());
+  CHECK(rules(detector, 50, 5, 0).empty());
+  CHECK(rules(detector, 250, 5, 0) == Rules{kCalls});
 }
 
 TEST_CASE("time that jumps is bounded work, and going back is now") {
   DetectorUnderTest detector("burst", std::string(kSmall));
-  const EventContext context;
   for (int i = 0; i < 10; ++i) {
-    CHECK(detector.feed(call_at(i * 8000), context).empty());
-    CHECK(detector.feed(call_at(0), context).empty());
+    CHECK(detector.feed(call_at(i * 8000)).empty());
+    CHECK(detector.feed(call_at(0)).empty());
   }
+  CHECK(rules(detector, 20, 0, 0) == Rules{kUnusual, kCalls});
   CHECK(detector.state_bytes() < 512);
 }
 

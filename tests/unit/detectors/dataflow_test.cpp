@@ -189,6 +189,30 @@ TEST_CASE("evidence leads to where each value was read") {
   CHECK(reports[0].origin->tool == "guest_file");
 }
 
+TEST_CASE("evidence names each argument that has the value, and arguments that are one text") {
+  using Evidence = std::vector<std::pair<std::string, std::string>>;
+  struct Sent {
+    std::string arguments;
+    Evidence evidence;
+  };
+  const Sent rows[] = {
+      {R"({"carbon_copy_to":"desk@seaview.test","to":"desk@seaview.test"})",
+       {{"tool.arguments.carbon_copy_to", "desk@seaview.test"},
+        {"tool.arguments.to", "desk@seaview.test"}}},
+      {R"({"to":"desk@seaview.test or desk@seaview.test"})",
+       {{"tool.arguments.to", "desk@seaview.test"}}},
+      {R"("to: desk@seaview.test")", {{"tool.arguments", "desk@seaview.test"}}},
+  };
+  for (const Sent& row : rows) {
+    CAPTURE(row.arguments);
+    DetectorUnderTest detector("dataflow");
+    detector.play(result_json("open_page", kContact, "c1"), &desk());
+    const auto reports = detector.play(call_json("note", row.arguments, "c2"), &desk());
+    REQUIRE(reports.size() == 1);
+    CHECK(reports[0].evidence == row.evidence);
+  }
+}
+
 TEST_CASE("who points to a text hands over the destinations in it") {
   DetectorUnderTest detector("dataflow");
   const SystemProfile* profile = &desk();

@@ -45,6 +45,22 @@ TEST_CASE("a call is set against the text that the user handed over") {
   CHECK(reports[0].origin->tool == "read_file");
 }
 
+TEST_CASE("the evidence names the argument, where the arguments could be taken apart") {
+  for (const auto& [arguments, field] : std::vector<std::pair<std::string, std::string>>{
+           {R"({"to":"clerk@records.test"})", "tool.arguments.to"},
+           {R"("to: clerk@records.test")", "tool.arguments"}}) {
+    CAPTURE(arguments);
+    DetectorUnderTest detector("delegation");
+    detector.play(event_json("user_message", R"("text":"Do what todo.txt says")"));
+    detector.play(call_json("read_file", R"({"path":"todo.txt"})", "c1"));
+    detector.play(result_json("read_file",
+                              R"("Send an e-mail to clerk@records.test about the lease.")", "c1"));
+    const auto reports = detector.play(call_json("send_email", arguments, "c2"));
+    REQUIRE(reports.size() == 1);
+    CHECK(reports[0].evidence[0].first == field);
+  }
+}
+
 TEST_CASE("what another text than the handed-over one says is told") {
   DetectorUnderTest detector("delegation");
   for (const std::string& event :

@@ -6,17 +6,12 @@ namespace {
 
 using testing::call_json;
 using testing::DetectorUnderTest;
+using testing::with_effect;
 
 constexpr std::size_t kFound = 0;
 constexpr std::size_t kRetried = 1;
 constexpr std::size_t kRefused = 2;
 constexpr std::size_t kRefusedShell = 3;
-
-EventContext with_effect(Effect effect) {
-  EventContext context;
-  context.tool.effect = effect;
-  return context;
-}
 
 // A session of calls and what came of each.
 class Session {

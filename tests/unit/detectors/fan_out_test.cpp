@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include "tests/unit/catch.h"
 #include "tests/unit/testing.h"
 
@@ -6,22 +8,12 @@ namespace {
 
 using testing::call_json;
 using testing::DetectorUnderTest;
+using testing::rules_of;
+using testing::with_effect;
 
 constexpr std::size_t kSome = 0;
 constexpr std::size_t kMany = 1;
 constexpr std::string_view kSmall = "destinations_min: 3\ndestinations_many: 5";
-
-EventContext with_effect(Effect effect) {
-  EventContext context;
-  context.tool.effect = effect;
-  return context;
-}
-
-std::vector<std::size_t> rules_of(const std::vector<testing::Report>& reports) {
-  std::vector<std::size_t> out;
-  for (const auto& report : reports) out.push_back(report.rule);
-  return out;
-}
 
 std::string mail_to(const std::string& whom) {
   return call_json("send_email", R"({"to":")" + whom + R"(","body":"hello"})");
@@ -97,6 +89,25 @@ TEST_CASE("destinations that are not counted") {
       CHECK(detector.feed(mail_to(whom), with_effect(Effect::kEgress)).empty());
     }
   }
+  SECTION("however many they are") {
+    std::string named;
+    for (int i = 0; i < 100; ++i) named += fmt::format("u{}@x.test ", i);
+    detector.feed(testing::event_json("user_message", fmt::format(R"("text":"{}")", named)));
+    for (int i = 0; i < 100; ++i) {
+      CHECK(detector.feed(mail_to(fmt::format("u{}@x.test", i)), with_effect(Effect::kEgress))
+                .empty());
+    }
+  }
+  SECTION("those at a host the user named, however either is written") {
+    for (int i = 0; i < 5; ++i) {
+      const std::string named = fmt::format(R"("text":"See www.H{}.test/docs, me@c{}.test")", i, i);
+      detector.feed(testing::event_json("user_message", named));
+      const std::string page = fmt::format(R"({{"url":"https://h{}.test/new"}})", i);
+      CHECK(detector.feed(call_json("post", page), with_effect(Effect::kEgress)).empty());
+      const std::string copy = fmt::format(R"({{"cmd":"scp f me@c{}.test:/tmp/f"}})", i);
+      CHECK(detector.feed(call_json("sh", copy), with_effect(Effect::kExecute)).empty());
+    }
+  }
   SECTION("reading from many places") {
     for (int i = 0; i < 50; ++i) {
       CHECK(
@@ -106,6 +117,18 @@ TEST_CASE("destinations that are not counted") {
               .empty());
     }
   }
+}
+
+TEST_CASE("what the user named counts for the place itself, not for what hangs on it") {
+  DetectorUnderTest detector("fan_out", std::string(kSmall));
+  detector.feed(testing::event_json("user_message", R"("text":"Mail a@x.test about /srv/in")"));
+  CHECK(rules_of(detector.feed(call_json("post", R"({"url":["https://h1.test/?to=a@x.test",
+            "https://h2.test/?to=a@x.test","https://h3.test/?to=a@x.test"]})"),
+                               with_effect(Effect::kEgress))) == Rules{kSome});
+  const auto copied = detector.feed(
+      call_json("sh", R"({"cmd":"scp f me@h4.test:/srv/in; scp f me@h5.test:/srv/in"})"),
+      with_effect(Effect::kExecute));
+  CHECK(rules_of(copied) == Rules{kMany});
 }
 
 TEST_CASE("a session that sends to a million is remembered in little") {

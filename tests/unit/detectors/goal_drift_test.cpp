@@ -1,3 +1,6 @@
+#include <random>
+#include <string>
+
 #include "tests/unit/catch.h"
 #include "tests/unit/testing.h"
 
@@ -7,15 +10,10 @@ namespace {
 using testing::call_json;
 using testing::DetectorUnderTest;
 using testing::event_json;
+using testing::with_effect;
 
 constexpr std::size_t kSure = 0;
 constexpr std::size_t kUnasked = 1;
-
-EventContext with_effect(Effect effect) {
-  EventContext context;
-  context.tool.effect = effect;
-  return context;
-}
 
 std::string says(std::string_view who, std::string_view text) {
   return event_json(who, R"("text":")" + std::string(text) + "\"");
@@ -111,12 +109,17 @@ TEST_CASE("a command that sends is an act as well") {
 }
 
 TEST_CASE("long talk makes it quiet, not large") {
+  DetectorUnderTest fresh("goal_drift");
+  fresh.feed(says("user_message", "Why is the build so slow?"));
+  CHECK(fresh.feed(kMail, with_effect(Effect::kEgress)).size() == 1);
   DetectorUnderTest detector("goal_drift");
+  std::mt19937 dice(1);
   for (int i = 0; i < 3000; ++i) {
     std::string text;
-    for (int j = 0; j < 30; ++j) text += static_cast<char>('a' + (i * 7 + j * j) % 26);
+    for (int j = 0; j < 30; ++j) text += static_cast<char>('a' + dice() % 26);
     detector.feed(says("user_message", text + " " + text.substr(3, 9) + "@y.test"));
   }
+  CHECK(detector.feed(kMail, with_effect(Effect::kEgress)).empty());
   CHECK(detector.state_bytes() < 1024);
 }
 

@@ -9,6 +9,8 @@ namespace {
 using testing::call_json;
 using testing::DetectorUnderTest;
 using testing::event_json;
+using testing::rules_of;
+using testing::with_effect;
 
 constexpr std::size_t kSystemPrompt = 0;
 constexpr std::size_t kCanary = 1;
@@ -28,17 +30,6 @@ std::string text_json(std::string_view type, const std::string& text,
 std::string system(const std::string& text) { return text_json("system_message", text); }
 std::string output(const std::string& text) { return text_json("model_output", text); }
 
-EventContext sending() {
-  EventContext context;
-  context.tool.effect = Effect::kEgress;
-  return context;
-}
-
-std::vector<std::size_t> rules(const std::vector<testing::Report>& reports) {
-  std::vector<std::size_t> out;
-  for (const testing::Report& report : reports) out.push_back(report.rule);
-  return out;
-}
 using Rules = std::vector<std::size_t>;
 
 TEST_CASE("how much of the prompt in one piece is a leak") {
@@ -71,7 +62,8 @@ TEST_CASE("how much of the prompt in one piece is a leak") {
     CAPTURE(row.what);
     DetectorUnderTest detector("leak");
     CHECK(detector.feed(system(words(0, row.prompt))).empty());
-    CHECK(rules(detector.feed(output(row.output))) == (row.leak ? Rules{kSystemPrompt} : Rules{}));
+    CHECK(rules_of(detector.feed(output(row.output))) ==
+          (row.leak ? Rules{kSystemPrompt} : Rules{}));
   }
 }
 
@@ -81,7 +73,7 @@ TEST_CASE("where the prompt may not go") {
   const std::string call =
       call_json("send", fmt::format(R"({{"to":"a","body":"{}"}})", words(0, 100)));
   SECTION("out, by a call") {
-    CHECK(rules(detector.feed(call, sending())) == Rules{kSystemPrompt});
+    CHECK(rules_of(detector.feed(call, with_effect(Effect::kEgress))) == Rules{kSystemPrompt});
   }
   SECTION("but into a note it may") { CHECK(detector.feed(call).empty()); }
   SECTION("once a session") {
@@ -133,14 +125,34 @@ TEST_CASE("canaries") {
     CAPTURE(row.what);
     DetectorUnderTest detector("leak", row.options);
     CHECK(detector.feed(system(row.prompt)).empty());
-    CHECK(rules(detector.feed(output(row.output))) == (row.leak ? Rules{kCanary} : Rules{}));
+    CHECK(rules_of(detector.feed(output(row.output))) == (row.leak ? Rules{kCanary} : Rules{}));
     const std::string call = call_json("x", fmt::format(R"({{"q":"{}"}})", row.output));
-    CHECK(rules(detector.feed(call, sending())) == (row.leak ? Rules{kCanary} : Rules{}));
+    CHECK(rules_of(detector.feed(call, with_effect(Effect::kEgress))) ==
+          (row.leak ? Rules{kCanary} : Rules{}));
     CHECK(detector.feed(call).empty());
   }
   DetectorUnderTest detector("leak", "canaries: [zq81hd92kk]");
   detector.feed(text_json("user_message", "is zq81hd92kk yours?"));
   CHECK(detector.feed(output("zq81hd92kk is not mine")).empty());
+}
+
+TEST_CASE("a short prompt's canary stays one, whatever system messages follow") {
+  const std::string prompt = "Canary: zq81hd92kk. Be kind.";
+  for (const std::string& later :
+       {std::string("The time is nine."), "The time is nine, and " + words(0, 20), words(0, 100),
+        prompt, "Canary: other-1234, and " + words(0, 20)}) {
+    CAPTURE(later);
+    DetectorUnderTest detector("leak");
+    detector.feed(system(prompt));
+    detector.feed(system(later));
+    CHECK(rules_of(detector.feed(output("zq81hd92kk"))) == Rules{kCanary});
+  }
+  SECTION("an aside declares none") {
+    DetectorUnderTest detector("leak");
+    detector.feed(system(words(0, 100)));
+    detector.feed(system(prompt));
+    CHECK(detector.feed(output("zq81hd92kk")).empty());
+  }
 }
 
 TEST_CASE("a canary that cannot be one is a mistake in the configuration") {
@@ -225,8 +237,8 @@ TEST_CASE("what one tenant was shown does not go out in another's session") {
     CHECK(tenants.result("a", "record", row.shown, "s1").empty());
     CHECK(tenants.message("model_output", "a", row.out, "s1").empty());
     const Rules expected = row.leak ? Rules{kCrossTenant} : Rules{};
-    CHECK(rules(tenants.message("model_output", "b", row.out, "s2")) == expected);
-    CHECK(rules(tenants.send("b", row.out, "s2")) == expected);
+    CHECK(rules_of(tenants.message("model_output", "b", row.out, "s2")) == expected);
+    CHECK(rules_of(tenants.send("b", row.out, "s2")) == expected);
     CHECK(tenants.send("a", row.out, "s3").empty());
   }
 }
@@ -272,10 +284,20 @@ TEST_CASE("what tenants were shown fills a bounded memory") {
   CHECK(tenants.message("model_output", "b", "u19999@example.com", "s2").size() == 1);
 }
 
+TEST_CASE("a prompt takes four bytes a word, and a phrase none") {
+  DetectorUnderTest detector("leak");
+  const std::size_t empty = detector.state_bytes();
+  detector.feed(system(words(0, 24)));
+  CHECK(detector.state_bytes() == empty);
+  detector.feed(system(words(0, 200)));
+  CHECK(detector.state_bytes() > empty);
+  CHECK(detector.state_bytes() <= empty + 4 * 200);
+}
+
 TEST_CASE("a long prompt fills a bounded memory") {
   DetectorUnderTest detector("leak");
   detector.feed(system(words(0, 50'000)));
-  CHECK(detector.state_bytes() < 6000);
+  CHECK(detector.state_bytes() < 2400);
 }
 
 }  // namespace

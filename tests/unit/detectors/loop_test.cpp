@@ -9,17 +9,12 @@ namespace {
 using testing::call_json;
 using testing::DetectorUnderTest;
 using testing::result_json;
+using testing::with_effect;
 
 constexpr std::size_t kSame = 0;
 constexpr std::size_t kSameLong = 1;
 constexpr std::size_t kSimilar = 2;
 constexpr std::size_t kSimilarLong = 3;
-
-EventContext with_effect(Effect effect) {
-  EventContext context;
-  context.tool.effect = effect;
-  return context;
-}
 
 // "number of the call:rule" for what was reported; each call is answered.
 std::vector<std::string> reported(DetectorUnderTest& detector, int calls,

@@ -104,6 +104,16 @@ TEST_CASE("what a tool nobody declared returns is private when it names people o
         row.is_private);
 }
 
+TEST_CASE("what is told is not kept any longer") {
+  DetectorUnderTest detector("rule_of_two");
+  const std::size_t empty = detector.state_bytes();
+  detector.play(result_json("open_page", kPage, "c1"), &desk());
+  detector.play(result_json("file", kFile, "c2"), &desk());
+  CHECK(detector.state_bytes() > empty);
+  CHECK(detector.play(letter("ines@rau.test", "Hello"), &desk()).size() == 1);
+  CHECK(detector.state_bytes() == empty);
+}
+
 TEST_CASE("live sessions are counted by what they hold") {
   DetectorUnderTest detector("rule_of_two");
   detector.play(user("Hello", "s1"), &desk());

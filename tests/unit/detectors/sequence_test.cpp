@@ -8,6 +8,7 @@ using testing::call_json;
 using testing::DetectorUnderTest;
 using testing::event_json;
 using testing::result_json;
+using testing::with_effect;
 
 constexpr std::size_t kSecretOut = 0;
 constexpr std::size_t kSecretOutNamed = 1;
@@ -15,12 +16,6 @@ constexpr std::size_t kSecretThenOut = 2;
 constexpr std::size_t kOpened = 3;
 constexpr std::size_t kTraces = 4;
 constexpr std::size_t kControl = 5;
-
-EventContext with_effect(Effect effect) {
-  EventContext context;
-  context.tool.effect = effect;
-  return context;
-}
 
 // One event of a session, its effect taken from the tool's name as for tools nobody declared.
 struct Step {

@@ -145,6 +145,10 @@ TEST_CASE("several findings in one session count once, and late ones do not coun
               .empty());
   }
   CHECK(traffic.sessions(kNew, 0, 300) == 0);
+  // As many findings, each in a session of its own.
+  Traffic spread;
+  spread.sessions(kOld, 0.02, 800);
+  CHECK(spread.sessions(kNew, 1, 300) > 0);
 }
 
 TEST_CASE("equal rates are suspected in no more than alpha of the releases") {

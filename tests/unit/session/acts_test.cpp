@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "detectors/detector.h"
 #include "detectors/session/shell.h"
 #include "tests/unit/catch.h"
 
@@ -36,6 +37,23 @@ Strings acts_in(Effect effect, std::string_view tool, std::vector<Leaf> argument
                   std::string(act.object));
   }
   return out;
+}
+
+TEST_CASE("a call is read once, and each call for itself") {
+  Event event;
+  event.tool.name = "bash";
+  event.tool.arguments = {{.path = "command", .text = "rm a.txt", .kind = LeafKind::kString}};
+  EventContext context;
+  context.tool.effect = Effect::kExecute;
+  const Acts* acts = &acts_of(event, context);
+  CHECK(acts->has(ActKind::kDeletes));
+  CHECK(&acts_of(event, context) == acts);
+  event.tool.arguments[0].text = "ls";
+  const EventContext copy = context;
+  CHECK_FALSE(acts_of(event, copy).has(ActKind::kDeletes));
+  EventContext assigned;
+  assigned = context;
+  CHECK_FALSE(acts_of(event, assigned).has(ActKind::kDeletes));
 }
 
 TEST_CASE("a command line is read as its simple commands") {

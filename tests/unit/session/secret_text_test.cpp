@@ -1,5 +1,7 @@
 #include "detectors/session/secret_text.h"
 
+#include <algorithm>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,6 +38,27 @@ TEST_CASE("what is no secret") {
                            "token\nq7Rk2mXv9TzLw4Hb8Yd3", "the password of ada@x.test99"}) {
     CAPTURE(text);
     CHECK(secrets_of(text).empty());
+  }
+}
+
+TEST_CASE("a token is found wherever it stands, and a shorter one is none") {
+  for (std::size_t before = 0; before < 150; ++before) {
+    CAPTURE(before);
+    std::string text;
+    while (text.size() < before) text += "seven77 ";
+    text.resize(before);
+    if (!text.empty()) text.back() = ' ';
+    const std::string one = text + "eight888";
+    TokenFinder tokens(one);
+    CHECK(tokens.next() == std::optional<std::string_view>("eight888"));
+    CHECK(tokens.before().size() == std::min<std::size_t>(before, 48));
+    CHECK_FALSE(tokens.next().has_value());
+    const std::string two = text + "eight888 and ninethousand";
+    TokenFinder both(two);
+    CHECK(both.next() == std::optional<std::string_view>("eight888"));
+    CHECK(both.next() == std::optional<std::string_view>("ninethousand"));
+    const std::string none = text + "seven77";
+    CHECK_FALSE(TokenFinder(none).next().has_value());
   }
 }
 
