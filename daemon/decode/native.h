@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "daemon/decode/control.h"
 #include "daemon/decode/reject.h"
 #include "daemon/event.h"
 
@@ -78,6 +79,7 @@ class NativeDecoder {
   bool has_text_ = false;
   bool has_tools_ = false;
   bool has_verdict_ = false;
+  ControlReader control_;
   std::string event_id_;  // made up, when the producer gave none
   Event event_;
 };
