@@ -13,6 +13,20 @@ constexpr std::array<std::string_view, kEventTypeCount> kNames = {
 };
 constexpr std::array<std::string_view, kVerdictCount> kVerdictNames = {"allow", "deny", "modify",
                                                                        "warn", "escalate"};
+constexpr std::array<std::string_view, kContainmentActionCount> kActionNames = {
+    "block_tool", "kill_session", "revoke_credential", "quarantine_system", "roll_back"};
+constexpr std::array<std::string_view, kJudgementCount> kJudgementNames = {
+    "true_positive", "false_positive", "accepted_risk"};
+constexpr std::array<std::string_view, kReleaseOutcomeCount> kReleaseNames = {"allowed", "blocked",
+                                                                              "overridden"};
+
+template <typename Enum, std::size_t kCount>
+std::optional<Enum> named(const std::array<std::string_view, kCount>& names,
+                          std::string_view name) {
+  const auto found = std::ranges::find(names, name);
+  if (found == names.end()) return std::nullopt;
+  return static_cast<Enum>(found - names.begin());
+}
 
 }  // namespace
 
@@ -21,9 +35,7 @@ std::string_view name_of(EventType type) { return kNames[static_cast<std::size_t
 std::span<const std::string_view> event_type_names() { return kNames; }
 
 std::optional<EventType> event_type_named(std::string_view name) {
-  const auto* found = std::ranges::find(kNames, name);
-  if (found == kNames.end()) return std::nullopt;
-  return static_cast<EventType>(found - kNames.begin());
+  return named<EventType>(kNames, name);
 }
 
 std::string_view name_of(Verdict verdict) {
@@ -31,9 +43,33 @@ std::string_view name_of(Verdict verdict) {
 }
 
 std::optional<Verdict> verdict_named(std::string_view name) {
-  const auto* found = std::ranges::find(kVerdictNames, name);
-  if (found == kVerdictNames.end()) return std::nullopt;
-  return static_cast<Verdict>(found - kVerdictNames.begin());
+  return named<Verdict>(kVerdictNames, name);
+}
+
+std::span<const std::string_view> containment_action_names() { return kActionNames; }
+
+std::string_view name_of(ContainmentAction action) {
+  return kActionNames[static_cast<std::size_t>(action)];
+}
+
+std::optional<ContainmentAction> containment_action_named(std::string_view name) {
+  return named<ContainmentAction>(kActionNames, name);
+}
+
+std::string_view name_of(Judgement judgement) {
+  return kJudgementNames[static_cast<std::size_t>(judgement)];
+}
+
+std::optional<Judgement> judgement_named(std::string_view name) {
+  return named<Judgement>(kJudgementNames, name);
+}
+
+std::string_view name_of(ReleaseOutcome outcome) {
+  return kReleaseNames[static_cast<std::size_t>(outcome)];
+}
+
+std::optional<ReleaseOutcome> release_outcome_named(std::string_view name) {
+  return named<ReleaseOutcome>(kReleaseNames, name);
 }
 
 }  // namespace tocsin

@@ -78,6 +78,73 @@ struct Guardrail {
   Verdict verdict = Verdict::kAllow;
 };
 
+// What was done to stop an incident, or is asked for.
+enum class ContainmentAction : std::uint8_t {
+  kBlockTool,
+  kKillSession,
+  kRevokeCredential,
+  kQuarantineSystem,
+  kRollBack,
+};
+inline constexpr std::size_t kContainmentActionCount = 5;
+std::span<const std::string_view> containment_action_names();
+std::string_view name_of(ContainmentAction action);
+std::optional<ContainmentAction> containment_action_named(std::string_view name);
+
+struct Containment {
+  ContainmentAction action = ContainmentAction::kKillSession;
+  bool done = false;  // false: it was tried and failed
+  std::string_view by;
+  std::string_view incident_id;  // empty: of the event's session, else of the whole system
+};
+
+// What a person makes of a finding or an incident.
+enum class Judgement : std::uint8_t { kTruePositive, kFalsePositive, kAcceptedRisk };
+inline constexpr std::size_t kJudgementCount = 3;
+std::string_view name_of(Judgement judgement);
+std::optional<Judgement> judgement_named(std::string_view name);
+
+// Of acknowledge and verdict.  One of the two ids is there.
+struct AnalystWord {
+  std::string_view incident_id;
+  std::string_view finding_id;
+  std::string_view by;
+  Judgement judgement = Judgement::kTruePositive;  // of a verdict
+};
+
+struct BreakGlass {
+  std::string_view id;
+  std::string_view by;
+  std::string_view reason;
+  bool opened = false;  // false: closed
+};
+
+enum class ReleaseOutcome : std::uint8_t { kAllowed, kBlocked, kOverridden };
+inline constexpr std::size_t kReleaseOutcomeCount = 3;
+std::string_view name_of(ReleaseOutcome outcome);
+std::optional<ReleaseOutcome> release_outcome_named(std::string_view name);
+
+struct ReleaseDecision {
+  std::string_view version;
+  std::string_view prompt_version;
+  ReleaseOutcome decision = ReleaseOutcome::kBlocked;
+  std::vector<std::string_view> reasons;
+};
+
+struct Selftest {
+  std::string_view id;
+  EventTime sent_at{};
+};
+
+// What a control event carries; only the part of its type means anything.
+struct ControlPayload {
+  Containment containment;
+  AnalystWord analyst;
+  BreakGlass break_glass;
+  ReleaseDecision release;
+  Selftest selftest;
+};
+
 // Where the bytes came from.  For files: the path, 0, and the line number from 1.
 struct SourcePosition {
   std::string_view topic;
@@ -99,10 +166,11 @@ struct Event {
   std::string_view prompt_version;
   std::string_view tenant;
   std::string_view trace_id;
-  std::string_view text;              // messages and outputs
-  ToolUse tool;                       // tool_call, tool_result
-  std::vector<ToolDefinition> tools;  // tool_definitions
-  Guardrail guardrail;                // guardrail
+  std::string_view text;                    // messages and outputs
+  ToolUse tool;                             // tool_call, tool_result
+  std::vector<ToolDefinition> tools;        // tool_definitions
+  Guardrail guardrail;                      // guardrail
+  const ControlPayload* control = nullptr;  // control events, and never null there
   SourcePosition source;
 };
 

@@ -8,6 +8,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "daemon/redact.h"
+
 namespace tocsin {
 namespace {
 
@@ -33,6 +35,9 @@ constexpr std::array<std::string_view, kCategoryCount> kCategories = {
     "guardrail_failure",
     "regression",
 };
+constexpr std::array<std::string_view, kIndicatorKindCount> kIndicatorKinds = {
+    "destination", "account", "credential"};
+constexpr std::size_t kIncidentIdDigits = 32;
 
 }  // namespace
 
@@ -45,6 +50,15 @@ std::optional<Severity> severity_named(std::string_view name) {
 }
 std::span<const std::string_view> category_names() { return kCategories; }
 std::string_view name_of(Category category) { return kCategories[std::to_underlying(category)]; }
+
+std::span<const std::string_view> indicator_kind_names() { return kIndicatorKinds; }
+std::string_view name_of(IndicatorKind kind) { return kIndicatorKinds[std::to_underlying(kind)]; }
+
+std::string incident_id_of(std::string_view system, std::string_view session_id,
+                           std::string_view first_finding_id) {
+  return sha256_hex(fmt::format("incident\n{}\n{}\n{}", system, session_id, first_finding_id))
+      .substr(0, kIncidentIdDigits);
+}
 
 std::string format_time(EventTime time) {
   using namespace std::chrono;
@@ -83,6 +97,7 @@ std::string to_json(const Finding& finding) {
       {"seq", finding.seq},
       {"type", name_of(finding.type)},
   };
+  if (!finding.tenant.empty()) json["tenant"] = finding.tenant;
   if (!finding.tool.empty()) json["tool"] = finding.tool;
   json["rule"] = finding.rule;
   json["detector"] = finding.detector;
@@ -93,6 +108,12 @@ std::string to_json(const Finding& finding) {
   if (!finding.message.empty()) json["message"] = finding.message;
   json["tags"] = finding.tags;
   json["evidence"] = std::move(evidence);
+  if (!finding.indicators.empty()) {
+    for (const Indicator& indicator : finding.indicators) {
+      json["indicators"].push_back({{"kind", name_of(indicator.kind)}, {"hash", indicator.hash}});
+    }
+  }
+  json["incident_id"] = finding.incident_id.empty() ? Json(nullptr) : Json(finding.incident_id);
   if (finding.repeats.count > 1) {
     json["repeats"] = {{"count", finding.repeats.count},
                        {"first_finding_id", finding.repeats.first_finding_id},

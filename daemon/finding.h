@@ -1,6 +1,8 @@
 // What tocsin says: a finding, and the rule that said it.
 #pragma once
 
+#include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -70,6 +72,20 @@ struct Evidence {
   std::optional<Origin> origin;
 };
 
+// What findings of different sessions may have in common, and incidents join by: an outside place
+// that something went to, an account, a credential.
+enum class IndicatorKind : std::uint8_t { kDestination, kAccount, kCredential };
+inline constexpr std::size_t kIndicatorKindCount = 3;
+std::span<const std::string_view> indicator_kind_names();
+std::string_view name_of(IndicatorKind kind);
+
+struct Indicator {
+  IndicatorKind kind = IndicatorKind::kDestination;
+  std::string hash;  // keyed (redact.h): comparable where the key is the same
+  auto operator<=>(const Indicator&) const = default;
+};
+inline constexpr std::size_t kIndicatorsMax = 8;  // of a finding
+
 struct Finding {
   std::string finding_id;  // 32 hex digits, from the event and the rule alone
   EventTime time{};        // the event's
@@ -89,6 +105,11 @@ struct Finding {
   std::string message;  // the rule's own words about this event, masked like evidence; may be empty
   std::vector<std::string> tags;
   std::vector<Evidence> evidence;
+  std::vector<Indicator> indicators;  // kIndicatorsMax at most; of severities high and critical
+  // Of its session, whatever that was joined with since (incident/incident_table.h); empty below
+  // medium.
+  std::string incident_id;
+  std::string tenant;
   Repeats repeats;    // those alike in the session by now
   std::string owner;  // empty: nobody declared one
   std::string topic;
@@ -98,6 +119,11 @@ struct Finding {
 
 // One line, as contracts.md section 2 has it, plain ASCII, without a newline.
 std::string to_json(const Finding& finding);
+
+// The id of the incident that a session's findings belong to by themselves: 32 hex digits, from the
+// first of them that asks something of a person.
+std::string incident_id_of(std::string_view system, std::string_view session_id,
+                           std::string_view first_finding_id);
 
 // "2026-11-23T08:15:30.123Z"; six digits only where there are microseconds.
 std::string format_time(EventTime time);

@@ -7,6 +7,7 @@
 #include <set>
 #include <utility>
 
+#include "daemon/indicators.h"
 #include "daemon/text.h"
 #include "detectors/flow/tracker.h"
 
@@ -279,6 +280,7 @@ void Pipeline::process(const Record& record, Partition& partition, PipelineOutpu
     shard_.add(replayed_events_);
     return;
   }
+  if (is_control(event.type)) output.on_control(event);
   count(event, context, system);
 }
 
@@ -421,15 +423,19 @@ void Pipeline::finish(const Record& record, const Event& event, const EventConte
                       std::size_t system, Session& session, PipelineOutput& output) {
   const PolicyMetrics::System& ids = snapshot_.metrics->system(system);
   for (Draft& draft : drafts_) {
-    const std::string id = finding_id(event, snapshot_.policy->reportable()[draft.reportable].id);
+    const RuleInfo& rule = snapshot_.policy->reportable()[draft.reportable];
+    const std::string id = finding_id(event, rule.id);
+    // By the rule's own severity, and while replaying too: the same whatever was demoted meanwhile.
+    if (session.incident_id.empty() && rule.severity >= Severity::kMedium) {
+      session.incident_id = incident_id_of(event.system, event.session_id, id);
+    }
     // Folded while replaying too: what was told then is not told again now.
-    const auto [tell, repeats] =
-        session.folds.admit({.rule = hash64(snapshot_.policy->reportable()[draft.reportable].id),
-                             .tool = hash64(event.tool.name),
-                             .evidence = draft.evidence_hash,
-                             .time = event.time,
-                             .offset = record.source.offset,
-                             .finding_id = id});
+    const auto [tell, repeats] = session.folds.admit({.rule = hash64(rule.id),
+                                                      .tool = hash64(event.tool.name),
+                                                      .evidence = draft.evidence_hash,
+                                                      .time = event.time,
+                                                      .offset = record.source.offset,
+                                                      .finding_id = id});
     if (record.replayed) continue;
     shard_.add(ids.findings[draft.reportable]);
     if (watch_) watch_->found(draft.reportable, system);
@@ -437,10 +443,12 @@ void Pipeline::finish(const Record& record, const Event& event, const EventConte
       shard_.add(folded_findings_);
       continue;
     }
-    Finding finding = make_finding(event, context, draft);
+    Finding finding = make_finding(event, context, session, draft);
     finding.finding_id = id;
     if (watch_ && finding.severity > Severity::kLow && watch_->flooding(draft.reportable, system)) {
       finding.demoted_from = std::exchange(finding.severity, Severity::kLow);
+      finding.incident_id.clear();
+      finding.indicators.clear();
     }
     finding.repeats = repeats;
     finding.topic = bounded(record.source.topic);
@@ -458,7 +466,7 @@ void Pipeline::finish(const Record& record, const Event& event, const EventConte
 }
 
 Finding Pipeline::make_finding(const Event& event, const EventContext& context,
-                               Draft& draft) const {
+                               const Session& session, Draft& draft) const {
   const RuleInfo& rule = snapshot_.policy->reportable()[draft.reportable];
   Finding finding;
   finding.time = event.time;
@@ -477,6 +485,9 @@ Finding Pipeline::make_finding(const Event& event, const EventContext& context,
   finding.message = std::move(draft.message);
   finding.tags = rule.tags;
   finding.evidence = std::move(draft.evidence);
+  finding.tenant = bounded(event.tenant);
+  if (rule.severity >= Severity::kMedium) finding.incident_id = session.incident_id;
+  finding.indicators = indicators_of(event, context, rule, finding.evidence, *redactor_);
   if (context.profile != nullptr) finding.owner = context.profile->owner.name;
   return finding;
 }

@@ -48,6 +48,8 @@ class PipelineOutput {
   virtual void on_finding(const Finding& finding) = 0;
   // An event of a session, followed by what was found in it.
   virtual void on_event(const Event& /*event*/, const EventContext& /*context*/) {}
+  // A control event, after `on_event` when it names a session.
+  virtual void on_control(const Event& /*event*/) {}
   virtual void on_rejected(const Record& record, Reject reason) = 0;
   // A rule was demoted, or is no more; `system` empty: in all of them.
   virtual void on_demotion(const RuleDemotion& /*what*/, std::string_view /*rule*/,
@@ -139,7 +141,8 @@ class Pipeline {
   void count(const Event& event, const EventContext& context, std::size_t system);
   void finish(const Record& record, const Event& event, const EventContext& context,
               std::size_t system, Session& session, PipelineOutput& output);
-  Finding make_finding(const Event& event, const EventContext& context, Draft& draft) const;
+  Finding make_finding(const Event& event, const EventContext& context, const Session& session,
+                       Draft& draft) const;
   Effect inferred_effect(std::string_view tool);
   Partition& partition_of(const SourcePosition& source);
   void keep_within_memory();

@@ -13,6 +13,7 @@
 #include "daemon/cli/cli.h"
 #include "daemon/cli/explain.h"
 #include "daemon/cli/paths.h"
+#include "daemon/incident/replayed.h"
 #include "daemon/pipeline.h"
 #include "daemon/policy_reload.h"
 #include "daemon/source/file_source.h"
@@ -30,6 +31,7 @@ struct Options {
   std::vector<std::string> systems;
   std::string out;
   std::string metrics;
+  std::string incidents;
   std::string explain;  // a session's id; empty: findings are written
   std::vector<std::string> files;
 };
@@ -38,12 +40,27 @@ struct Options {
 class Output final : public PipelineOutput {
  public:
   // `explainer`: tells of one session instead of writing findings; may be null.
-  Output(std::ostream& out, Explainer* explainer) : out_(out), explainer_(explainer) {}
+  Output(std::ostream& out, Explainer* explainer, const Policy& policy,
+         const SessionLimits& sessions)
+      : out_(out),
+        explainer_(explainer),
+        incidents_(
+            {.idle = sessions.idle},
+            [&policy](std::string_view system) { return profile_of(policy, system); },
+            [this](const Finding& finding) { write(finding); }) {}
 
   void on_event(const Event& event, const EventContext& context) override {
+    incidents_.on_event(event);
     if (explainer_ != nullptr) explainer_->on_event(event, context);
   }
+  void on_control(const Event& event) override { incidents_.on_control(event); }
   void on_finding(const Finding& finding) override {
+    write(finding);
+    incidents_.on_finding(finding);
+  }
+  incident::ReplayedIncidents& incidents() { return incidents_; }
+
+  void write(const Finding& finding) {
     if (explainer_ != nullptr) {
       explainer_->on_finding(finding);
     } else {
@@ -70,6 +87,7 @@ class Output final : public PipelineOutput {
       out << fmt::format("  rejected as {}: {}, first {}\n", name_of(reason), grouped(entry.count),
                          printable(entry.first));
     }
+    out << incidents_.summary() << '\n';
     for (std::size_t i = kSeverityCount; i-- > 0;) {
       if (by_severity_[i] == 0) continue;
       out << fmt::format("  {:<8} {:>10}\n", severity_names()[i], grouped(by_severity_[i]));
@@ -86,8 +104,14 @@ class Output final : public PipelineOutput {
     std::uint64_t count = 0;
     std::string first;
   };
+  static const SystemProfile* profile_of(const Policy& policy, std::string_view system) {
+    const std::size_t index = policy.system_index(system);
+    return index < policy.systems().size() ? &policy.systems()[index] : nullptr;
+  }
+
   std::ostream& out_;
   Explainer* explainer_;
+  incident::ReplayedIncidents incidents_;
   std::uint64_t findings_ = 0;
   std::array<std::uint64_t, kSeverityCount> by_severity_{};
   std::map<std::string, std::uint64_t> by_rule_;
@@ -141,12 +165,23 @@ bool replay_file(const std::string& path, const Config& config, Pipeline& pipeli
            .source = {.topic = source->name(), .partition = 0, .offset = source->line_number()}});
     }
     pipeline.run(batch, output);
+    output.incidents().advance();
     progress.update(pipeline);
   }
   if (status == FileSource::Status::kEnd) return true;
   progress.clear();
   std::cerr << "tocsin replay: " << printable(source->error()) << " (after line "
             << source->line_number() << ")\n";
+  return false;
+}
+
+// False, with the reason on standard error, when it cannot be written.
+bool write_file(const std::string& path, std::string_view text) {
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  file << text;
+  file.close();
+  if (file) return true;
+  std::cerr << "tocsin replay: " << printable(path, 4096) << ": cannot be written\n";
   return false;
 }
 
@@ -198,7 +233,7 @@ int replay(const Options& options) {
   if (!options.explain.empty()) {
     explainer.emplace(out, options.explain, to_stdout && colour(stdout));
   }
-  Output output(out, explainer ? &*explainer : nullptr);
+  Output output(out, explainer ? &*explainer : nullptr, *policy, config.sessions);
   Progress progress;
   const auto start = std::chrono::steady_clock::now();
   bool complete = true;
@@ -219,14 +254,9 @@ int replay(const Options& options) {
     std::cerr << "tocsin replay: findings could not all be written\n";
     complete = false;
   }
-  if (!options.metrics.empty()) {
-    std::ofstream metrics_file(options.metrics, std::ios::binary | std::ios::trunc);
-    metrics_file << registry.text();
-    metrics_file.close();
-    if (!metrics_file) {
-      std::cerr << "tocsin replay: " << printable(options.metrics, 4096) << ": cannot be written\n";
-      complete = false;
-    }
+  if (!options.metrics.empty()) complete = write_file(options.metrics, registry.text()) && complete;
+  if (!options.incidents.empty()) {
+    complete = write_file(options.incidents, output.incidents().lines()) && complete;
   }
   return complete ? kDone : kFailed;
 }
@@ -258,6 +288,8 @@ void add_replay(CLI::App& app, int* exit) {
                       "from, what was found");
   command->add_option("--metrics", options->metrics,
                       "Write the metrics here, in Prometheus's text format");
+  command->add_option("--incidents", options->incidents,
+                      "Write the incidents here, as JSON lines: what the findings add up to");
   command->add_option("FILE", options->files,
                       "JSON lines, gzip or not; - or nothing: standard input");
   command->footer(
@@ -266,6 +298,7 @@ void add_replay(CLI::App& app, int* exit) {
       "Examples:\n"
       "  tocsin replay events.jsonl.gz --out findings.jsonl\n"
       "  zcat events.jsonl.gz | tocsin replay --metrics m.prom --out f.jsonl -\n"
+      "  tocsin replay events.jsonl --out f.jsonl --incidents incidents.jsonl\n"
       "  tocsin replay --explain d16b203e8648410aea34 events.jsonl.gz | less -R\n"
       "  tocsin replay --rules my-rules/ events.jsonl | jq -r .rule | sort | uniq -c");
   command->callback([options, format, exit] { *exit = replay(*options); });

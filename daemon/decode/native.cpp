@@ -7,6 +7,7 @@
 #include <cstring>
 #include <utility>
 
+#include "daemon/decode/json.h"
 #include "daemon/decode/rfc3339.h"
 #include "daemon/text.h"
 
@@ -19,49 +20,17 @@ constexpr std::array<std::string_view, kRejectCount> kRejectNames = {
     "too_deep",       "too_many_values",  "wrong_type",
     "missing_time",   "missing_system",   "missing_session_id",
     "missing_type",   "missing_payload",  "unknown_type",
-    "bad_time",       "bad_verdict",
+    "bad_time",       "bad_verdict",      "bad_control",
 };
 constexpr std::size_t kArenaBytes = std::size_t{64} << 10;
 constexpr std::size_t kParserDepth = 1024;  // simdjson's own; ours is checked where we descend
 
-using Status = std::expected<void, Reject>;
+using namespace json;
 using simdjson::ondemand::json_type;
-
-std::unexpected<Reject> because(Reject reason) { return std::unexpected(reason); }
-
-Reject reason_for(simdjson::error_code error) {
-  switch (error) {
-    case simdjson::UTF8_ERROR: return Reject::kInvalidUtf8;
-    case simdjson::INCORRECT_TYPE: return Reject::kWrongType;
-    case simdjson::DEPTH_ERROR: return Reject::kTooDeep;
-    case simdjson::CAPACITY: return Reject::kTooLarge;
-    case simdjson::EMPTY: return Reject::kEmpty;
-    default: return Reject::kMalformedJson;
-  }
-}
-
-// A scalar that is not a string, as it stands in the text, without the white space behind it.
-std::string_view scalar_token(simdjson::ondemand::value& value) {
-  const std::string_view token = value.raw_json_token();
-  return token.substr(0, token.find_last_not_of(" \t\r\n") + 1);
-}
 
 // Only white space is left.  (`document::at_end` came after Debian 12's simdjson 3.0.)
 bool at_end(simdjson::ondemand::document& document) {
   return document.current_location().error() == simdjson::OUT_OF_BOUNDS;
-}
-
-bool is_null(simdjson::ondemand::value& value) {
-  json_type type{};
-  return value.type().get(type) == simdjson::SUCCESS && type == json_type::null &&
-         scalar_token(value) == "null";
-}
-
-// A string into `out`; null leaves it alone.
-Status read_string(simdjson::ondemand::value value, std::string_view& out) {
-  if (is_null(value)) return {};
-  if (const auto error = value.get_string().get(out)) return because(reason_for(error));
-  return {};
 }
 
 // Overwrites every \uD800-\uDFFF escape that is not half of a pair with \uFFFD, in place; true when
@@ -137,6 +106,7 @@ std::expected<const Event*, Reject> NativeDecoder::decode(std::string_view bytes
   }
   if (!status) return because(status.error());
   event_.source = source;
+  if (is_control(event_.type)) event_.control = &control_.payload();
   if (event_.event_id.empty()) {
     event_id_ = fmt::format("{}/{}/{}", source.topic, source.partition, source.offset);
     event_.event_id = event_id_;
@@ -147,6 +117,7 @@ std::expected<const Event*, Reject> NativeDecoder::decode(std::string_view bytes
 void NativeDecoder::reset() {
   arena_.release();
   leaves_ = 0;
+  control_.reset();
   has_time_ = has_type_ = has_text_ = has_tools_ = has_verdict_ = bad_verdict_ = false;
   // The vectors keep their memory: clear, do not replace.
   std::vector<Leaf> arguments = std::exchange(event_.tool.arguments, {});
@@ -231,7 +202,7 @@ Status NativeDecoder::read_field(std::string_view key, Value value) {
   if (key == "prompt_version") return read_string(value, event_.prompt_version);
   if (key == "tenant") return read_string(value, event_.tenant);
   if (key == "trace_id") return read_string(value, event_.trace_id);
-  return {};  // not ours: simdjson skips it
+  return control_.read(key, value);  // what is not ours simdjson skips
 }
 
 Status NativeDecoder::read_tool(Value value) {
@@ -416,7 +387,7 @@ Status NativeDecoder::check_complete() const {
       if (bad_verdict_) return because(Reject::kBadVerdict);
       return has_verdict_ && !event_.guardrail.name.empty() ? Status{}
                                                             : because(Reject::kMissingPayload);
-    default: return {};
+    default: return control_.check(event_.type);
   }
 }
 

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "daemon/decode/control.h"
 #include "daemon/decode/reject.h"
 #include "daemon/event.h"
 
@@ -79,7 +80,8 @@ class NativeDecoder {
   bool has_tools_ = false;
   bool has_verdict_ = false;
   bool bad_verdict_ = false;  // none of the words there are
-  std::string event_id_;      // made up, when the producer gave none
+  ControlReader control_;
+  std::string event_id_;  // made up, when the producer gave none
   Event event_;
 };
 

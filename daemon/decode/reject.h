@@ -21,12 +21,14 @@ enum class Reject : std::uint8_t {
   kMissingSystem,
   kMissingSession,
   kMissingType,
-  kMissingPayload,  // the type's own field is absent: `text`, `tool.name`, `tools`, `guardrail`
+  kMissingPayload,  // the type's own field is absent: `text`, `tool.name`, `tools`, `guardrail`,
+                    // a control event's object or a required member of it
   kUnknownType,
   kBadTime,     // not RFC 3339
   kBadVerdict,  // of an event of type guardrail: none of its words
+  kBadControl,  // a control event's action, outcome, verdict, state or decision: none of its words
 };
-inline constexpr std::size_t kRejectCount = 17;
+inline constexpr std::size_t kRejectCount = 18;
 
 std::string_view name_of(Reject reason);
 

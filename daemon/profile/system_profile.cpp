@@ -15,8 +15,6 @@ using yaml::Node;
 
 constexpr std::array<std::string_view, 2> kDecisionNames = {"assistive", "consequential"};
 constexpr std::array<std::string_view, 3> kReturnsNames = {"trusted", "private", "untrusted"};
-constexpr std::array<std::string_view, 5> kContainmentActions = {
-    "block_tool", "kill_session", "revoke_credential", "quarantine_system", "roll_back"};
 
 void read_returns(MapReader& reader, Returns* out) {
   const Node* node = reader.node("returns");
@@ -146,13 +144,13 @@ std::optional<SystemProfile> read_system_profile(const yaml::Document& document,
     std::size_t action = 0;
     each.require("category", one_of(category_names()));
     each.require("severity", one_of(severity_names()));
-    each.require("action", one_of(kContainmentActions));
+    each.require("action", one_of(containment_action_names()));
     each.choice("category", category_names(), &category);
     each.choice("severity", severity_names(), &severity);
-    each.choice("action", kContainmentActions, &action);
-    policy = {.category = std::string(category_names()[category]),
-              .severity = std::string(severity_names()[severity]),
-              .action = std::string(kContainmentActions[action])};
+    each.choice("action", containment_action_names(), &action);
+    policy = {.category = static_cast<Category>(category),
+              .severity = static_cast<Severity>(severity),
+              .action = static_cast<ContainmentAction>(action)};
   });
   reader.finish();
   if (diagnostics.errors() > errors_before) return std::nullopt;

@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "daemon/diagnostics.h"
+#include "daemon/event.h"
+#include "daemon/finding.h"
 #include "daemon/profile/effect.h"
 #include "daemon/yaml/document.h"
 
@@ -50,10 +52,11 @@ struct MisuseCase {
   std::vector<std::string> cases;  // recorded cases that show it
 };
 
+// What is asked for when an incident has a finding of this category, as severe or more.
 struct ContainmentPolicy {
-  std::string category;
-  std::string severity;
-  std::string action;
+  Category category = Category::kExfiltration;
+  Severity severity = Severity::kCritical;
+  ContainmentAction action = ContainmentAction::kKillSession;
 };
 
 struct SystemProfile {

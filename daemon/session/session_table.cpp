@@ -42,7 +42,8 @@ Session& SessionTable::touch(const Event& event, std::int64_t offset) {
 
 void SessionTable::update_bytes(Session& session) {
   std::size_t bytes = kBookkeepingBytes + sizeof(Session) + session.key.capacity() +
-                      session.folds.bytes() + session.memory.bytes() +
+                      session.incident_id.capacity() + session.folds.bytes() +
+                      session.memory.bytes() +
                       session.states.capacity() * sizeof(session.states[0]) +
                       session.described.capacity() * sizeof(session.described[0]);
   for (const auto& state : session.states) {

@@ -38,6 +38,7 @@ struct Session {
   // Effects that a description changed from what the name alone says, by hash of the tool's name.
   std::vector<std::pair<std::uint64_t, Effect>> described;
   FindingFolds folds;
+  std::string incident_id;  // empty: nothing was found that asks something of a person
   flow::SessionMemory memory;
 
   // Kept by the table.

@@ -45,6 +45,25 @@ Acts acts_of_noun(std::string_view word) {
 
 }  // namespace
 
+bool names_destination(std::string_view path) {
+  static const std::array<std::uint64_t, 34> kWords = [] {
+    std::array<std::uint64_t, 34> hashes{};
+    constexpr std::string_view kNames[] = {
+        "to",      "recipient", "cc",      "bcc",      "email",       "address",  "url",
+        "uri",     "host",      "domain",  "endpoint", "webhook",     "channel",  "account",
+        "iban",    "payee",     "phone",   "number",   "user",        "username", "participant",
+        "invitee", "attendee",  "member",  "link",     "website",     "site",     "destination",
+        "target",  "receiver",  "contact", "server",   "beneficiary", "handle"};
+    static_assert(std::size(kNames) == 34);
+    for (std::size_t i = 0; i < hashes.size(); ++i) hashes[i] = token_hash(kNames[i]);
+    return hashes;
+  }();
+  for (const std::string& word : identifier_words(path.substr(0, kNameBytesMax))) {
+    if (std::ranges::find(kWords, token_hash(word)) != kWords.end()) return true;
+  }
+  return false;
+}
+
 bool is_content(const Meaning& meaning) {
   return meaning.acts == 0 && (meaning.signs & (kStop | kOpener | kPolite | kModal | kYou |
                                                 kSpeaker | kNegation | kContainer)) == 0;

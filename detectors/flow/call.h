@@ -21,6 +21,9 @@ namespace tocsin::flow {
 // A word that says what something is about, and not how it is said.
 bool is_content(const Meaning& meaning);
 
+// A parameter of this name says where something goes, when nobody declared which do.
+bool names_destination(std::string_view path);
+
 struct CallToken {
   std::uint32_t hash = 0;  // as the session keeps it
   Token token;

@@ -31,6 +31,14 @@ std::string result(std::string_view value) {
   return event("tool_result", fmt::format(R"("tool":{{"name":"t","result":{}}})", value));
 }
 
+// What every control event asks for, together.
+constexpr std::string_view kControlMembers =
+    R"("containment":{"action":"kill_session","by":"soc","outcome":"done"},)"
+    R"("incident_id":"i1","by":"ann","verdict":"true_positive",)"
+    R"("break_glass":{"id":"b1","by":"ann","reason":"r","state":"opened"},)"
+    R"("release_decision":{"version":"v1","decision":"allowed"},)"
+    R"("selftest":{"id":"t1","sent_at":"2026-11-23T08:15:30Z"})";
+
 // "accepted", or the reason's name.
 std::string outcome(NativeDecoder& decoder, std::string_view bytes) {
   const auto decoded = decoder.decode(bytes, kSource);
@@ -180,6 +188,9 @@ TEST_CASE("every reason to reject") {
       {"a good verdict, then one that is none",
        event("guardrail", R"("guardrail":{"name":"g","verdict":"allow","verdict":"x"})"),
        Reject::kBadVerdict},
+      {"a containment's action that is none",
+       event("containment", R"("containment":{"action":"unplug","by":"soc","outcome":"done"})"),
+       Reject::kBadControl},
   };
   const DecodeLimits limits{.event_bytes_max = 1024,
                             .depth_max = 4,
@@ -340,8 +351,8 @@ TEST_CASE("control events need no session, the others do") {
     CAPTURE(name_of(type));
     const std::string without =
         fmt::format(R"({{"time":"2026-11-23T08:15:30Z","system":"bot","type":"{}","text":"a",)"
-                    R"("tool":{{"name":"t"}},"tools":[]}})",
-                    name_of(type));
+                    R"("tool":{{"name":"t"}},"tools":[],{}}})",
+                    name_of(type), kControlMembers);
     const bool control = i >= static_cast<std::size_t>(EventType::kContainment);
     CHECK(outcome(without) == (control ? "accepted" : "missing_session_id"));
   }
@@ -704,7 +715,8 @@ TEST_CASE("a decoder used again remembers nothing") {
     CAPTURE(before);
     static_cast<void>(decoder.decode(before, kSource));
     const auto decoded =
-        decoder.decode(R"({"time":"2026-11-23T08:15:30Z","system":"bot","type":"selftest"})",
+        decoder.decode(R"({"time":"2026-11-23T08:15:30Z","system":"bot","type":"selftest",)"
+                       R"("selftest":{"id":"t","sent_at":"2026-11-23T08:15:30Z"}})",
                        {.topic = "other", .partition = 0, .offset = 1});
     REQUIRE(decoded.has_value());
     const Event& got = **decoded;

@@ -321,8 +321,8 @@ TEST_CASE(
 TEST_CASE("control events need no session and are counted") {
   PipelineUnderTest test(make_policy(pack(), {kProfile}));
   test.run(
-      {R"({"time":"2026-01-05T08:00:00Z","system":"bot","type":"selftest","selftest":{"id":"1"}})",
-       R"({"time":"2026-01-05T08:00:00Z","system":"bot","type":"break_glass"})"});
+      {R"({"time":"2026-01-05T08:00:00Z","system":"bot","type":"selftest","selftest":{"id":"1","sent_at":"2026-01-05T08:00:00Z"}})",
+       R"({"time":"2026-01-05T08:00:00Z","system":"bot","type":"break_glass","break_glass":{"id":"b","by":"ann","state":"opened"}})"});
   CHECK(test.rejected.empty());
   CHECK(test.metric("tocsin_events_total", {{"type", "selftest"}}) == 1);
   CHECK(test.metric("tocsin_sessions_live") == 0);

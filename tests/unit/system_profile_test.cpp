@@ -74,9 +74,9 @@ containment:
   CHECK(profile.misuse_cases[0].rules == Strings{"r.one", "r.two"});
   CHECK(profile.misuse_cases[0].cases == Strings{"c1"});
   REQUIRE(profile.containment.size() == 1);
-  CHECK(profile.containment[0].category == "exfiltration");
-  CHECK(profile.containment[0].severity == "critical");
-  CHECK(profile.containment[0].action == "kill_session");
+  CHECK(profile.containment[0].category == Category::kExfiltration);
+  CHECK(profile.containment[0].severity == Severity::kCritical);
+  CHECK(profile.containment[0].action == ContainmentAction::kKillSession);
 }
 
 TEST_CASE("system and tools suffice for replay; undeclared means the stricter reading") {
