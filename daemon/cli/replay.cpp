@@ -220,6 +220,7 @@ int replay(const Options& options) {
     complete = false;
   }
   if (!options.metrics.empty()) {
+    pipeline.publish_gauges();
     std::ofstream metrics_file(options.metrics, std::ios::binary | std::ios::trunc);
     metrics_file << registry.text();
     metrics_file.close();
