@@ -38,6 +38,7 @@ struct Options {
   std::string json;
   std::string events;
   std::string recorded;
+  std::string part;      // empty: all
   double seconds = 1.0;  // a round
   int rounds = 3;
 };
@@ -81,6 +82,26 @@ class Bench {
   }
 
   std::vector<Figure> run() {
+    const auto take = [this](std::string_view name, double value, std::string_view unit) {
+      add(std::string(name), value, unit);
+    };
+    const auto wanted = [this](std::string_view part) {
+      return options_.part.empty() || options_.part == part;
+    };
+    if (wanted("demo")) measure_demo();
+    if (wanted("sessions")) {
+      bench::measure_stages(timing(), policy_, bench::agent_sessions(kAgentSessions), "", take);
+    }
+    if (wanted("recorded") && !options_.recorded.empty()) {
+      bench::measure_stages(timing(), policy_, file_events(options_.recorded), "recorded_", take);
+    }
+    if (wanted("scale")) bench::measure_scale(timing(), take);
+    return figures_;
+  }
+
+ private:
+  // Each stage alone over the demo's traffic, or that of --events.
+  void measure_demo() {
     const auto events = static_cast<double>(events_.size());
     add("events", events, "events");
     add("event_bytes_mean", static_cast<double>(bytes_) / events, "bytes");
@@ -105,19 +126,8 @@ class Bench {
     add("pipeline_events_per_second", 1e9 / pipeline, "events/s");
     add("pipeline_share_decode", decode / pipeline, "ratio");
     add("pipeline_share_rules", rules / pipeline, "ratio");
-    const auto take = [this](std::string_view name, double value, std::string_view unit) {
-      add(std::string(name), value, unit);
-    };
-    bench::measure_detectors(timing(), *policy_, bench::agent_sessions(kAgentSessions), "", take);
-    if (!options_.recorded.empty()) {
-      bench::measure_detectors(timing(), *policy_, file_events(options_.recorded), "recorded_",
-                               take);
-    }
-    bench::measure_scale(timing(), take);
-    return figures_;
   }
 
- private:
   [[nodiscard]] bench::Timing timing() const {
     return {.seconds = options_.seconds, .rounds = options_.rounds};
   }
@@ -177,6 +187,8 @@ int main(int argc, char** argv) {
   app.add_option("--events", options.events, "Recorded events to measure on, gzip or not");
   app.add_option("--recorded", options.recorded,
                  "Recorded sessions to measure the detectors on, too, gzip or not");
+  app.add_option("--part", options.part, "Measure only this")
+      ->check(CLI::IsMember({"demo", "sessions", "recorded", "scale"}));
   app.add_option("--seconds", options.seconds, "Length of a round")->capture_default_str();
   app.add_option("--rounds", options.rounds, "Rounds; the best counts")->capture_default_str();
   std::string material;

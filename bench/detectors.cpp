@@ -10,6 +10,7 @@
 #include <map>
 #include <numeric>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "bench/pipeline_run.h"
@@ -17,6 +18,7 @@
 #include "daemon/session/session_table.h"
 #include "daemon/session/system_table.h"
 #include "detectors/flow/tracker.h"
+#include "detectors/session/tool_context.h"
 
 namespace tocsin::bench {
 namespace {
@@ -80,6 +82,7 @@ class Sessions {
   Session& session(const Event& event, std::int64_t offset) {
     Session& found = sessions_.touch(event, offset);
     if (found.arrivals == 1) {
+      found.states.reserve(policy_.detectors().size());
       for (const auto& loaded : policy_.detectors()) {
         found.states.push_back(loaded.detector->new_state());
       }
@@ -107,15 +110,20 @@ class Sessions {
 
 class DetectorBench {
  public:
-  DetectorBench(const Policy& policy, const std::vector<std::string>& events)
-      : policy_(policy),
+  DetectorBench(const std::shared_ptr<const Policy>& policy, const std::vector<std::string>& events)
+      : policy_(*policy),
+        whole_(policy),
         events_(events),
         types_(events.size()),
+        decode_(events.size()),
+        rules_(events.size()),
+        pipeline_(events.size()),
         flow_(events.size()),
         together_(events.size()),
-        each_(policy.detectors().size(), Shortest(events.size())) {}
+        each_(policy->detectors().size(), Shortest(events.size())) {}
 
-  // One pass with a reading of the clock between detectors, and one without.
+  // One pass with a reading of the clock between stages, one of all detectors together, one of the
+  // pipeline.
   void pass() {
     run([this](std::size_t i, const Event& event, EventContext& context, Session& session,
                SystemStates& system) { step_each(i, event, context, session, system); });
@@ -126,6 +134,12 @@ class DetectorBench {
       for (std::size_t d = 0; d < each_.size(); ++d) detect(d, event, context, session, system);
       together_.take(i, ns_between(start, Clock::now()));
     });
+    whole_.begin();
+    for (std::size_t i = 0; i < events_.size(); ++i) {
+      const auto start = Clock::now();
+      whole_.run(std::span(events_).subspan(i, 1));
+      pipeline_.take(i, ns_between(start, Clock::now()));
+    }
   }
 
   // The bytes of each session at its largest, and what they consist of at its end.
@@ -156,6 +170,14 @@ class DetectorBench {
       add(fmt::format("{}_median_ns", name), quantile(ns, kMedian), "ns");
       add(fmt::format("{}_mean_ns", name), mean(ns), "ns");
     };
+    const double whole = mean(pipeline_.without(clock));
+    add("pipeline_mean_ns", whole, "ns");
+    const double decode = mean(decode_.without(clock));
+    add("decode_mean_ns", decode, "ns");
+    const double rules = mean(rules_.without(clock));
+    add("rules_mean_ns", rules, "ns");
+    // Sessions, metrics and findings.
+    add("rest_mean_ns", whole - decode - rules - mean(together_.without(clock)), "ns");
     times("detectors", together_);
     const std::vector<double> ns = together_.without(clock);
     for (std::size_t type = 0; type < kEventTypeCount; ++type) {
@@ -199,15 +221,17 @@ class DetectorBench {
     sessions_.emplace(policy_);
     std::int64_t offset = 0;
     for (std::size_t i = 0; i < events_.size(); ++i) {
+      const auto start = Clock::now();
       const auto decoded =
           decoder_.decode(events_[i], {.topic = "bench", .partition = 0, .offset = offset++});
+      decode_.take(i, ns_between(start, Clock::now()));
       if (!decoded || (*decoded)->session_id.empty()) continue;
       const Event& event = **decoded;
       types_[i] = event.type;
       Session& session = sessions_->session(event, offset);
       EventContext context;
       context.seq = event.seq.value_or(session.arrivals);
-      if (!event.tool.name.empty()) context.tool.effect = infer_effect(event.tool.name);
+      context.tool = session::tool_context(event, nullptr);
       step(i, event, context, session, sessions_->system(event));
     }
   }
@@ -219,6 +243,8 @@ class DetectorBench {
       const auto now = Clock::now();
       return ns_between(std::exchange(before, now), now);
     };
+    policy_.rules().evaluate(event, context, rule_scratch_, silent_);
+    rules_.take(i, lap());
     context.flow = &tracker_.follow(event, context, session.memory);
     flow_.take(i, lap());
     for (std::size_t d = 0; d < each_.size(); ++d) {
@@ -236,12 +262,17 @@ class DetectorBench {
   }
 
   const Policy& policy_;
+  PipelineRun whole_;
   const std::vector<std::string>& events_;
   std::vector<EventType> types_;
   NativeDecoder decoder_;
   flow::Tracker tracker_;
+  RuleSet::Scratch rule_scratch_;
   std::optional<Sessions> sessions_;
   Counting silent_;
+  Shortest decode_;
+  Shortest rules_;
+  Shortest pipeline_;
   Shortest flow_;
   Shortest together_;
   std::vector<Shortest> each_;
@@ -251,9 +282,9 @@ class DetectorBench {
 
 }  // namespace
 
-void measure_detectors(const Timing& timing, const Policy& policy,
-                       const std::vector<std::string>& events, std::string_view prefix,
-                       const std::function<void(std::string_view, double, std::string_view)>& add) {
+void measure_stages(const Timing& timing, const std::shared_ptr<const Policy>& policy,
+                    const std::vector<std::string>& events, std::string_view prefix,
+                    const std::function<void(std::string_view, double, std::string_view)>& add) {
   DetectorBench bench(policy, events);
   // Each event's shortest time needs some passes, whatever they take.
   const auto start = Clock::now();

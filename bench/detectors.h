@@ -1,7 +1,8 @@
-// What the detectors cost: nanoseconds an event and bytes of state a session.
+// What stages and detectors cost: nanoseconds an event and bytes of state a session.
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,10 +12,11 @@
 
 namespace tocsin::bench {
 
-// Measures each detector of the policy, `flow::Tracker::follow` and all of them together over the
-// sessions in `events`.  Figures are named `<prefix>detectors_median_ns` and so on.
-void measure_detectors(const Timing& timing, const Policy& policy,
-                       const std::vector<std::string>& events, std::string_view prefix,
-                       const std::function<void(std::string_view, double, std::string_view)>& add);
+// Measures decoding, rules, each detector of the policy, `flow::Tracker::follow`, all detectors
+// together with it, and the whole pipeline over the sessions in `events`: of each event the
+// shortest time of all passes.  Figures are named `<prefix>detectors_median_ns` and so on.
+void measure_stages(const Timing& timing, const std::shared_ptr<const Policy>& policy,
+                    const std::vector<std::string>& events, std::string_view prefix,
+                    const std::function<void(std::string_view, double, std::string_view)>& add);
 
 }  // namespace tocsin::bench

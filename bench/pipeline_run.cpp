@@ -1,7 +1,6 @@
 #include "bench/pipeline_run.h"
 
 #include <algorithm>
-#include <cstdint>
 
 namespace tocsin::bench {
 namespace {
@@ -10,32 +9,38 @@ constexpr std::size_t kBatch = 500;
 
 }  // namespace
 
+PipelineRun::PipelineRun(const std::shared_ptr<const Policy>& policy)
+    : pipeline_(
+          {.policy = policy, .metrics = std::make_shared<const PolicyMetrics>(registry_, *policy)},
+          {.decode = {},
+           .sessions = {},
+           .now = {},
+           .rule_watch = RuleWatchLimits{},
+           .topic_label = "bench"},
+          std::make_shared<const Redactor>(Redactor::random_key()), registry_) {}
+
+void PipelineRun::begin() { pipeline_.forget_partition("bench", 0); }
+
+void PipelineRun::run(std::span<const std::string> events) {
+  batch_.clear();
+  for (const std::string& event : events) {
+    batch_.push_back(
+        {.payload = event, .source = {.topic = "bench", .partition = 0, .offset = offset_++}});
+  }
+  pipeline_.run(batch_, counting_);
+}
+
 double pipeline_ns(const Timing& timing, const std::shared_ptr<const Policy>& policy,
                    const std::vector<std::string>& events, std::string* found) {
-  metrics::Registry registry;
-  Pipeline pipeline(
-      {.policy = policy, .metrics = std::make_shared<const PolicyMetrics>(registry, *policy)},
-      {.decode = {},
-       .sessions = {},
-       .now = {},
-       .rule_watch = RuleWatchLimits{},
-       .topic_label = "bench"},
-      std::make_shared<const Redactor>(Redactor::random_key()), registry);
-  Counting counting;
-  std::vector<Record> batch;
-  std::int64_t offset = 0;
+  PipelineRun pipeline(policy);
   const double ns = best_ns(timing, events.size(), [&] {
-    pipeline.forget_partition("bench", 0);  // or the second pass would look like a loop
-    for (std::size_t begin = 0; begin < events.size(); begin += kBatch) {
-      batch.clear();
-      for (std::size_t i = begin; i < std::min(begin + kBatch, events.size()); ++i) {
-        batch.push_back({.payload = events[i],
-                         .source = {.topic = "bench", .partition = 0, .offset = offset++}});
-      }
-      pipeline.run(batch, counting);
+    pipeline.begin();
+    const std::span<const std::string> all = events;
+    for (std::size_t begin = 0; begin < all.size(); begin += kBatch) {
+      pipeline.run(all.subspan(begin, std::min(kBatch, all.size() - begin)));
     }
   });
-  if (found != nullptr) *found = counting.rule;
+  if (found != nullptr) *found = pipeline.counting().rule;
   return ns;
 }
 

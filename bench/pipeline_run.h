@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -33,6 +35,26 @@ class Counting final : public Reporter, public PipelineOutput {
   std::size_t count = 0;
   std::size_t bytes = 0;
   std::string rule;  // of the last finding that a rule made
+};
+
+// A pipeline without a broker.
+class PipelineRun {
+ public:
+  explicit PipelineRun(const std::shared_ptr<const Policy>& policy);
+
+  // Forgets all sessions: or a second pass over the same events would look like a loop.
+  void begin();
+  // One batch.
+  void run(std::span<const std::string> events);
+
+  [[nodiscard]] const Counting& counting() const { return counting_; }
+
+ private:
+  metrics::Registry registry_;
+  Pipeline pipeline_;
+  Counting counting_;
+  std::vector<Record> batch_;
+  std::int64_t offset_ = 0;
 };
 
 // Nanoseconds an event.  `found`: gets the rule of the last finding that a rule made.

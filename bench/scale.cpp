@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/detectors.h"
 #include "bench/material.h"
 #include "bench/pipeline_run.h"
 #include "bench/timing.h"
@@ -224,6 +225,7 @@ void measure_scale(const Timing& timing,
   const double plain = pipeline_ns(timing, policy, ordinary, &found);
   if (!found.empty()) throw std::runtime_error("ordinary events have findings: " + found);
   add("pipeline_events_per_second_250", 1e9 / plain, "events/s");
+  measure_stages(timing, policy, ordinary, "scale_", add);
   const double with_findings = pipeline_ns(timing, policy, mixed_events(ordinary), &found);
   if (found.empty()) throw std::runtime_error("matching events have no findings");
   add("pipeline_ratio_5pct_matching", plain / with_findings, "ratio");

@@ -10,6 +10,7 @@
 #include "daemon/indicators.h"
 #include "daemon/text.h"
 #include "detectors/flow/tracker.h"
+#include "detectors/session/tool_context.h"
 
 namespace tocsin {
 namespace {
@@ -126,6 +127,9 @@ Pipeline::Pipeline(PolicySnapshot snapshot, PipelineOptions options,
   evicted_systems_ = registry.counter(
       "tocsin_system_states_evicted_total",
       "Systems of which what detectors had learnt was forgotten for want of room.");
+  limited_memories_ = registry.counter(
+      "tocsin_session_memory_limited_total",
+      "Sessions of which something that was said or read is not remembered: a bound was reached.");
   live_sessions_ = registry.gauge("tocsin_sessions_live", "Sessions remembered.");
   state_bytes_ =
       registry.gauge("tocsin_state_bytes", "Memory held by the state of sessions and systems.");
@@ -203,7 +207,9 @@ void Pipeline::adopt(PolicySnapshot snapshot) {
 }
 
 void Pipeline::make_states(Session& session) const {
-  for (const Policy::LoadedDetector& loaded : snapshot_.policy->detectors()) {
+  const auto detectors = snapshot_.policy->detectors();
+  session.states.reserve(detectors.size());
+  for (const Policy::LoadedDetector& loaded : detectors) {
     session.states.push_back(loaded.detector->new_state());
   }
 }
@@ -218,7 +224,6 @@ void Pipeline::run(std::span<const Record> batch, PipelineOutput& output) {
     note_costs(std::chrono::duration<double>(after - before).count(), output);
     before = after;
   }
-  publish_gauges();
 }
 
 void Pipeline::note_costs(double seconds, PipelineOutput& output) {
@@ -269,8 +274,10 @@ void Pipeline::process(const Record& record, Partition& partition, PipelineOutpu
       context.profile = &snapshot_.policy->systems()[system];
     }
     context.seq = event.seq.value_or(session.arrivals);
-    context.tool = tool_context(event, context.profile, session);
-    context.flow = &tracker_->follow(event, context, session.memory);
+    context.tool = session::tool_context(event, context.profile, [&](std::string_view tool) {
+      return inferred_effect(tool, session);
+    });
+    context.flow = &follow(event, context, session);
     detect(event, context, session, partition);
     if (!record.replayed) output.on_event(event, context);
     finish(record, event, context, system, session, output);
@@ -293,23 +300,22 @@ Session& Pipeline::find_session(const Event& event, std::int64_t offset, Partiti
   return session;
 }
 
-ToolContext Pipeline::tool_context(const Event& event, const SystemProfile* profile,
-                                   const Session& session) {
-  if (event.type != EventType::kToolCall && event.type != EventType::kToolResult) return {};
-  ToolContext tool;
-  if (profile != nullptr) tool.declared = profile->tool(event.tool.name);
-  if (tool.declared != nullptr) {
-    tool.effect = tool.declared->effect;
-    tool.inferred = false;
-    return tool;
-  }
-  tool.effect = inferred_effect(event.tool.name);
+const flow::Flow& Pipeline::follow(const Event& event, const EventContext& context,
+                                   Session& session) {
+  const bool was_limited = session.memory.limited;
+  const flow::Flow& flow = tracker_->follow(event, context, session.memory);
+  if (session.memory.limited && !was_limited && !replaying_) shard_.add(limited_memories_);
+  return flow;
+}
+
+// What the session's definitions said of a tool goes before what its name says.
+Effect Pipeline::inferred_effect(std::string_view tool, const Session& session) {
   if (!session.described.empty()) {
-    const auto found = std::ranges::find(session.described, hash64(event.tool.name),
+    const auto found = std::ranges::find(session.described, hash64(tool),
                                          &std::pair<std::uint64_t, Effect>::first);
-    if (found != session.described.end()) tool.effect = found->second;
+    if (found != session.described.end()) return found->second;
   }
-  return tool;
+  return inferred_effect(tool);
 }
 
 Effect Pipeline::inferred_effect(std::string_view tool) {
@@ -337,13 +343,9 @@ void Pipeline::detect(const Event& event, const EventContext& context, Session& 
   if (rule_scratch_.urls_limited) shard_.add(urls_limited_);
   shard_.add(passed_over_, rule_scratch_.passed_over);
   SystemStates& system = find_system(event, session.system_index, partition);
-  EventContext own = context;
-  const auto detectors = snapshot_.policy->detectors();
-  for (std::size_t i = 0; i < detectors.size(); ++i) {
-    DraftReporter reporter(*this, detectors[i], session.system_index);
-    own.system_state = system.states[i].get();
-    detectors[i].detector->on_event(event, own, *session.states[i], reporter);
-  }
+  for_each_detector(context, session, system,
+                    [&](const Detector& detector, const EventContext& own, DetectorState& state,
+                        Reporter& reporter) { detector.on_event(event, own, state, reporter); });
   correlate(event, context, partition);
   tell_findings(event, context, session, system);
   partition.systems.update_bytes(system);
@@ -354,25 +356,36 @@ SystemStates& Pipeline::find_system(const Event& event, std::size_t system,
   SystemStates& found =
       partition.systems.touch(event.system, system < snapshot_.policy->systems().size());
   if (found.states.empty()) {
-    for (const Policy::LoadedDetector& loaded : snapshot_.policy->detectors()) {
+    const auto detectors = snapshot_.policy->detectors();
+    found.states.reserve(detectors.size());
+    for (const Policy::LoadedDetector& loaded : detectors) {
       found.states.push_back(loaded.detector->new_system_state());
     }
   }
   return found;
 }
 
-void Pipeline::tell_findings(const Event& event, EventContext context, Session& session,
+void Pipeline::tell_findings(const Event& event, const EventContext& context, Session& session,
                              const SystemStates& system) {
   found_.clear();
   for (const Draft& draft : drafts_) {
     const RuleInfo& info = snapshot_.policy->reportable()[draft.reportable];
     found_.push_back({.id = info.id, .severity = info.severity, .category = info.category});
   }
+  for_each_detector(
+      context, session, system,
+      [&](const Detector& detector, const EventContext& own, DetectorState& state,
+          Reporter& reporter) { detector.on_findings(event, own, found_, state, reporter); });
+}
+
+template <typename Use>
+void Pipeline::for_each_detector(EventContext context, Session& session, const SystemStates& system,
+                                 const Use& use) {
   const auto detectors = snapshot_.policy->detectors();
   for (std::size_t i = 0; i < detectors.size(); ++i) {
     DraftReporter reporter(*this, detectors[i], session.system_index);
     context.system_state = system.states[i].get();
-    detectors[i].detector->on_findings(event, context, found_, *session.states[i], reporter);
+    use(*detectors[i].detector, context, *session.states[i], reporter);
   }
 }
 
@@ -515,6 +528,7 @@ Pipeline::Partition& Pipeline::partition_of(const SourcePosition& source) {
 }
 
 void Pipeline::forget_partition(std::string_view topic, std::int32_t partition) {
+  count_forgotten();
   last_partition_ = nullptr;
   partitions_.erase({std::string(topic), partition});
   publish_gauges();
@@ -528,40 +542,44 @@ std::optional<std::int64_t> Pipeline::rewind_offset(std::string_view topic,
 }
 
 void Pipeline::keep_within_memory() {
-  const auto bytes_of = [](const auto& entry) { return entry.second->sessions.bytes(); };
-  std::size_t total = keep_systems_within_memory();
-  for (const auto& entry : partitions_) total += bytes_of(entry);
-  while (total > options_.sessions.bytes_max) {
-    // From the largest partition: it is the one that grew.
-    SessionTable& largest = std::ranges::max_element(partitions_, {}, bytes_of)->second->sessions;
-    const std::size_t before = largest.bytes();
-    if (!largest.evict_oldest()) return;
-    shard_.add(evicted_sessions_);
-    total -= before - largest.bytes();
-  }
+  const std::size_t systems =
+      shrink(&Partition::systems, options_.sessions.bytes_max / kSystemsShare, [] {});
+  const std::size_t left =
+      options_.sessions.bytes_max - std::min(options_.sessions.bytes_max, systems);
+  shrink(&Partition::sessions, left, [this] { shard_.add(evicted_sessions_); });
 }
 
-std::size_t Pipeline::keep_systems_within_memory() {
-  const auto bytes_of = [](const auto& entry) { return entry.second->systems.bytes(); };
+template <typename Table, typename Evicted>
+std::size_t Pipeline::shrink(Table Partition::* table, std::size_t bytes_max,
+                             const Evicted& evicted) {
+  const auto bytes_of = [table](const auto& entry) { return ((*entry.second).*table).bytes(); };
   std::size_t total = 0;
   for (const auto& entry : partitions_) total += bytes_of(entry);
-  while (total > options_.sessions.bytes_max / kSystemsShare) {
-    SystemTable& largest = std::ranges::max_element(partitions_, {}, bytes_of)->second->systems;
+  while (total > bytes_max) {
+    // From the largest partition: it is the one that grew.
+    Table& largest = (*std::ranges::max_element(partitions_, {}, bytes_of)->second).*table;
     const std::size_t before = largest.bytes();
     if (!largest.evict_oldest()) break;
+    evicted();
     total -= before - largest.bytes();
   }
   return total;
 }
 
+void Pipeline::count_forgotten() {
+  for (auto& [key, partition] : partitions_) {
+    shard_.add(evicted_systems_, partition->systems.take_evicted());
+    shard_.add(expired_sessions_, partition->sessions.take_expired());
+  }
+}
+
 void Pipeline::publish_gauges() {
+  count_forgotten();
   std::size_t sessions = 0;
   std::size_t bytes = 0;
   for (auto& [key, partition] : partitions_) {
     sessions += partition->sessions.size();
     bytes += partition->sessions.bytes() + partition->systems.bytes();
-    shard_.add(evicted_systems_, partition->systems.take_evicted());
-    shard_.add(expired_sessions_, partition->sessions.take_expired());
   }
   shard_.set(live_sessions_, static_cast<double>(sessions));
   shard_.set(state_bytes_, static_cast<double>(bytes));

@@ -29,7 +29,8 @@
 
 namespace tocsin::flow {
 class Tracker;
-}
+struct Flow;
+}  // namespace tocsin::flow
 
 namespace tocsin {
 
@@ -89,6 +90,11 @@ class Pipeline {
 
   void run(std::span<const Record> batch, PipelineOutput& output);
 
+  // Sets the gauges, and counts the sessions and systems forgotten since: to be called once a
+  // second or before they are read.  (Detectors' gauges take a walk over all systems: too much for
+  // each batch.)
+  void publish_gauges();
+
   // Another policy from the next batch on.  Sessions stay; what detectors know of them stays too,
   // as long as the detectors are the same.
   void adopt(PolicySnapshot snapshot);
@@ -127,14 +133,17 @@ class Pipeline {
   void process(const Record& record, Partition& partition, PipelineOutput& output);
   Session& find_session(const Event& event, std::int64_t offset, Partition& partition);
   void make_states(Session& session) const;
-  ToolContext tool_context(const Event& event, const SystemProfile* profile,
-                           const Session& session);
+  const flow::Flow& follow(const Event& event, const EventContext& context, Session& session);
   void detect(const Event& event, const EventContext& context, Session& session,
               Partition& partition);
   SystemStates& find_system(const Event& event, std::size_t system, Partition& partition) const;
   // Tells the detectors what was found, for those that judge by it.
-  void tell_findings(const Event& event, EventContext context, Session& session,
+  void tell_findings(const Event& event, const EventContext& context, Session& session,
                      const SystemStates& system);
+  // Calls `use` with each detector, its view of the event, its state and its reporter.
+  template <typename Use>
+  void for_each_detector(EventContext context, Session& session, const SystemStates& system,
+                         const Use& use);
   [[nodiscard]] std::string_view system_label(std::size_t system) const;
   void correlate(const Event& event, const EventContext& context, Partition& partition);
   void learn_definitions(const Event& event, Session& session);
@@ -144,15 +153,18 @@ class Pipeline {
   Finding make_finding(const Event& event, const EventContext& context, const Session& session,
                        Draft& draft) const;
   Effect inferred_effect(std::string_view tool);
+  Effect inferred_effect(std::string_view tool, const Session& session);
   Partition& partition_of(const SourcePosition& source);
   void keep_within_memory();
-  // Returns the bytes that are left.
-  std::size_t keep_systems_within_memory();
+  // Evicts from the largest of the partitions' tables until all hold `bytes_max` together; what
+  // they hold then.  `evicted`: called for each.
+  template <typename Table, typename Evicted>
+  std::size_t shrink(Table Partition::* table, std::size_t bytes_max, const Evicted& evicted);
   void watch_rules();
   void note_costs(double seconds, PipelineOutput& output);
   void demote(const RuleDemotion& what, PipelineOutput& output);
   void publish_rule_seconds();
-  void publish_gauges();
+  void count_forgotten();
   void publish_detector_gauges();
 
   PolicySnapshot snapshot_;
@@ -186,6 +198,7 @@ class Pipeline {
   metrics::CounterId expired_sessions_;
   metrics::CounterId evicted_sessions_;
   metrics::CounterId evicted_systems_;
+  metrics::CounterId limited_memories_;
   metrics::GaugeId live_sessions_;
   metrics::GaugeId state_bytes_;
 };

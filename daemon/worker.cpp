@@ -113,6 +113,7 @@ void Worker::turn() {
 void Worker::tick() {
   source_->commit(ledger_.take_settled(), false);
   source_->publish(processed_);
+  pipeline_.publish_gauges();
   shard_.set(outstanding_, static_cast<double>(sink_->outstanding()));
 }
 

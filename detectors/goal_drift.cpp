@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <bitset>
 #include <cstdint>
 #include <string>
@@ -9,10 +10,10 @@
 #include <utility>
 #include <vector>
 
-#include "daemon/text.h"
 #include "detectors/decoding/chars.h"
 #include "detectors/detector.h"
 #include "detectors/flow/tracker.h"
+#include "detectors/lexical/word_hash.h"
 #include "detectors/session/acts.h"
 #include "detectors/session/trace.h"
 #include "detectors/session/words.h"
@@ -61,8 +62,11 @@ class WordSet {
 
   static std::uint64_t mask(std::size_t bit) { return std::uint64_t{1} << (bit % kWordBits); }
   static std::array<std::size_t, 3> places(std::uint64_t hash) {
-    constexpr unsigned kShift = 16;
-    return {hash % kBits, (hash >> kShift) % kBits, (hash >> (2 * kShift)) % kBits};
+    constexpr unsigned kPlaceBits = std::bit_width(kBits - 1);
+    constexpr unsigned kTop = 64 - kPlaceBits;
+    const std::uint64_t spread = hash * lexical::kHashFactor;  // the low bits know few letters
+    return {spread >> kTop, (spread >> (kTop - kPlaceBits)) % kBits,
+            (spread >> (kTop - 2 * kPlaceBits)) % kBits};
   }
 
   std::array<std::uint64_t, kBits / kWordBits> bits_{};
@@ -113,9 +117,10 @@ constexpr auto kMeanings = std::to_array<Meaning>({
 constexpr std::size_t kWordBytesMin = 2;
 constexpr std::size_t kWordBytesMax = 32;
 
+constexpr std::size_t kStemBytesMin = 3;
+
 // "sending", "sends" -> send; "participants" -> participant.  Crude, and the same on both sides.
-std::string_view stem(std::string_view word) {
-  constexpr std::size_t kStemBytesMin = 3;
+constexpr std::string_view stem(std::string_view word) {
   const char last = word.empty() ? '\0' : word.back();
   const bool may_end = last == 'g' || last == 'd' || last == 's';
   for (const std::string_view ending : {"ing", "ed", "es", "s"}) {
@@ -127,6 +132,40 @@ std::string_view stem(std::string_view word) {
   if (word.ends_with('e') && word.size() > kStemBytesMin + 1) word.remove_suffix(1);
   return word;
 }
+
+// The same of a word of at most eight bytes, the first lowest and zeros behind the last; without
+// branches, since how words end cannot be foretold.
+constexpr std::size_t stem_size(std::uint64_t word, std::size_t size) {
+  // The last three bytes of the word, the last one highest.
+  const std::uint64_t behind = 8 * (lexical::kChunkBytes - size);
+  const auto last = static_cast<std::uint32_t>((word << behind) >> 40U);
+  constexpr std::uint32_t kIng = 'i' | ('n' << 8U) | ('g' << 16U);
+  constexpr std::uint32_t kEd = ('e' << 8U) | ('d' << 16U);
+  constexpr std::uint32_t kEs = ('e' << 8U) | ('s' << 16U);
+  constexpr std::uint32_t kTwo = 0xFFFF00;
+  constexpr std::uint32_t kOne = 0xFF0000;
+  const std::uint32_t two = last & kTwo;
+  const bool three_go = last == kIng && size >= kStemBytesMin + 3;
+  const bool two_go = (two == kEd || two == kEs) && size >= kStemBytesMin + 2;
+  const bool one_goes = (last & kOne) == ('s' << 16U) && size >= kStemBytesMin + 1;
+  size -= three_go ? 3 : two_go ? 2 : one_goes ? 1 : 0;
+  const bool ends_in_e = ((word >> (8 * (size - 1))) & 0xFFU) == 'e';
+  return size - (ends_in_e && size > kStemBytesMin + 1 ? 1 : 0);
+}
+
+constexpr bool stems_agree(std::string_view word) {
+  return word.size() > lexical::kChunkBytes ||
+         stem_size(lexical::load_bytes(word.data(), word.size()), word.size()) == stem(word).size();
+}
+static_assert(std::ranges::all_of(kMeanings, [](const Meaning& known) {
+  return stems_agree(known.word) && stems_agree(known.as);
+}));
+static_assert(std::ranges::all_of(
+    std::to_array<std::string_view>(
+        {"sending", "sends", "goes", "ring",  "bring",  "asked", "red",   "need",     "pages",
+         "yes",     "as",    "is",   "those", "these",  "uses",  "sees",  "ed",       "ing",
+         "sings",   "the",   "made", "moved", "moving", "e",     "notes", "creating", "schedule"}),
+    stems_agree));
 
 // By hash of the stem: what it stands for; sorted.
 struct MeaningTable {
@@ -140,38 +179,60 @@ struct MeaningTable {
 MeaningTable make_meanings() {
   MeaningTable table;
   std::ranges::transform(kMeanings, table.entries.begin(), [](const Meaning& known) {
-    return std::pair(hash64(stem(known.word)), hash64(stem(known.as)));
+    return std::pair(lexical::hash_bytes(stem(known.word)), lexical::hash_bytes(stem(known.as)));
   });
   std::ranges::sort(table.entries);
   for (const auto& [hash, as] : table.entries) table.known.set(hash % MeaningTable::kBits);
   return table;
 }
 
-std::uint64_t meaning(std::string_view word) {
+std::uint64_t meaning_of_stem(std::uint64_t hash) {
   static const MeaningTable table = make_meanings();
-  const std::uint64_t hash = hash64(stem(word));
   if (!table.known.test(hash % MeaningTable::kBits)) return hash;
   const auto found = std::ranges::lower_bound(table.entries, hash, {}, &MeaningTable::Entry::first);
   return found != table.entries.end() && found->first == hash ? found->second : hash;
 }
 
-// Calls `use` with each word of running text, lower-cased.
-template <typename Use>
-void for_each_word(std::string_view text, const Use& use) {
-  // Other scripts' letters are part of words as they are.
-  const auto in_word = [](char c) {
-    return decoding::is_any(c, decoding::kAlpha) || !decoding::is_ascii(c);
-  };
+// Of a lower-cased word.
+std::uint64_t meaning(std::string_view word) {
+  return meaning_of_stem(lexical::hash_bytes(stem(word)));
+}
+
+// Other scripts' letters are part of words as they are.
+bool in_word(char c) { return decoding::is_any(c, decoding::kAlpha) || !decoding::is_ascii(c); }
+
+// Of a word in whatever case.
+std::uint64_t meaning_of_written(std::string_view written) {
   std::array<char, kWordBytesMax> word;
-  for (std::size_t i = 0; i < text.size(); ++i) {
+  const std::size_t size = std::min(written.size(), word.size());
+  std::ranges::transform(written.substr(0, size), word.begin(), [](char c) {
+    return decoding::is_any(c, decoding::kUpper) ? static_cast<char>(c + ('a' - 'A')) : c;
+  });
+  return meaning({word.data(), size});
+}
+
+// Calls `use` with the meaning of each word of running text.
+template <typename Use>
+void for_each_meaning(std::string_view text, const Use& use) {
+  for (std::size_t i = 0; i < text.size();) {
+    if (text.size() - i > lexical::kChunkBytes) {  // most words are short: eight letters at most
+      const std::uint64_t chunk = lexical::load_chunk(text.data() + i);
+      const std::size_t size = lexical::letters_in_front(chunk);
+      if (!in_word(text[i + size])) {
+        i += size + 1;
+        if (size < kWordBytesMin) continue;
+        const std::uint64_t used = ~std::uint64_t{0} >> (8 * (lexical::kChunkBytes - size));
+        const std::uint64_t word = (chunk | lexical::kLowerBits) & used;
+        const std::size_t kept = stem_size(word, size);
+        const std::uint64_t stem_used = ~std::uint64_t{0} >> (8 * (lexical::kChunkBytes - kept));
+        use(meaning_of_stem(lexical::mix(kept, word & stem_used)));
+        continue;
+      }
+    }
     const std::size_t begin = i;
     while (i < text.size() && in_word(text[i])) ++i;
-    const std::size_t size = std::min(i - begin, word.size());
-    if (size < kWordBytesMin) continue;
-    std::transform(text.data() + begin, text.data() + begin + size, word.data(), [](char c) {
-      return decoding::is_any(c, decoding::kUpper) ? static_cast<char>(c + ('a' - 'A')) : c;
-    });
-    use(std::string_view(word.data(), size));
+    if (i - begin >= kWordBytesMin) use(meaning_of_written(text.substr(begin, i - begin)));
+    ++i;
   }
 }
 
@@ -214,8 +275,8 @@ class GoalDrift : public Detector {
  private:
   static void learn(std::string_view text, State& state) {
     constexpr std::size_t kTextBytesMax = 4096;  // what is longer is material, not a request
-    for_each_word(text.substr(0, kTextBytesMax),
-                  [&](std::string_view word) { state.words.add(meaning(word)); });
+    for_each_meaning(text.substr(0, kTextBytesMax),
+                     [&](std::uint64_t word) { state.words.add(word); });
   }
 
   void on_call(const Event& event, const EventContext& context, State& state,
@@ -246,16 +307,14 @@ class GoalDrift : public Detector {
   // Some word of the tool's name was said; for a shell, some word of the command.
   static bool is_asked(const Event& event, const EventContext& context, const State& state) {
     bool asked = false;
-    const auto look = [&](std::string_view word) {
-      asked = asked || state.words.has(meaning(word));
-    };
+    const auto look = [&](std::uint64_t word) { asked = asked || state.words.has(word); };
     if (context.tool.effect == Effect::kExecute) {
       // Commands share few words with requests; one that goes nowhere is not looked at.
       if (!session::acts_of(event, context).has(session::ActKind::kSends)) return true;
-      for (const Leaf& leaf : event.tool.arguments) for_each_word(leaf.text, look);
+      for (const Leaf& leaf : event.tool.arguments) for_each_meaning(leaf.text, look);
       return asked;
     }
-    for (const std::string_view word : session::NameWords(event.tool.name)) look(word);
+    for (const std::string_view word : session::NameWords(event.tool.name)) look(meaning(word));
     return asked;
   }
 

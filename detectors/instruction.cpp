@@ -72,8 +72,8 @@ class Instruction : public Detector {
 
   static const Head& head(Channel channel) { return lexical::Model::embedded().head(channel); }
 
-  static void look(Channel channel, Best candidate, Best& best) {
-    candidate.window = lexical::best_window(head(channel), candidate.text);
+  static void look(lexical::Scanner& scanner, Best candidate, Best& best) {
+    candidate.window = scanner.best_window(candidate.text);
     if (candidate.window.words == 0) return;
     if (best.window.words == 0 || candidate.window.score > best.window.score) best = candidate;
   }
@@ -91,19 +91,20 @@ class Instruction : public Detector {
   }
 
   void on_message(const Event& event, Reporter& reporter) const {
+    lexical::Scanner scanner(head(Channel::kUserMessage));
     Best best;
-    look(Channel::kUserMessage, {.field = "text", .text = event.text}, best);
+    look(scanner, {.field = "text", .text = event.text}, best);
     judge(Channel::kUserMessage, kInUserMessage, options_.user_margin, best, reporter);
   }
 
   void on_result(const Event& event, Reporter& reporter) const {
+    lexical::Scanner scanner(head(Channel::kToolResult));
     Best best;
     for (const Leaf& leaf : event.tool.result) {
       if (leaf.kind != LeafKind::kString) continue;
-      look(Channel::kToolResult, {.field = "tool.result", .path = leaf.path, .text = leaf.text},
-           best);
+      look(scanner, {.field = "tool.result", .path = leaf.path, .text = leaf.text}, best);
     }
-    look(Channel::kToolResult, {.field = "tool.error", .text = event.tool.error}, best);
+    look(scanner, {.field = "tool.error", .text = event.tool.error}, best);
     judge(Channel::kToolResult, kInResult, options_.result_margin, best, reporter);
   }
 

@@ -254,6 +254,7 @@ int replay(const Options& options) {
     std::cerr << "tocsin replay: findings could not all be written\n";
     complete = false;
   }
+  pipeline.publish_gauges();
   if (!options.metrics.empty()) complete = write_file(options.metrics, registry.text()) && complete;
   if (!options.incidents.empty()) {
     complete = write_file(options.incidents, output.incidents().lines()) && complete;

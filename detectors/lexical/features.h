@@ -24,7 +24,7 @@ using FeatureId = std::uint32_t;  // kBucketBits + kTagBits of a hash
 constexpr std::size_t bucket_of(FeatureId id) { return id >> kTagBits; }
 constexpr std::uint8_t tag_of(FeatureId id) { return static_cast<std::uint8_t>(id); }
 
-// Follows one text; 4 KiB on the stack of its caller, no allocation.
+// Follows one text after the other; 4 KiB on the stack of its caller, no allocation.
 class Features {
  public:
   // At most this many for a word.
@@ -32,6 +32,21 @@ class Features {
 
   // `window`: words within which repetition does not count.
   explicit Features(std::uint32_t window) : window_(window) {}
+
+  // Another text begins, as with a new object: most values of a result are a few words long, and
+  // clearing what was seen would cost more than reading them.
+  void restart() {
+    constexpr std::uint32_t kPositionMax = std::uint32_t{1} << 31U;
+    if (position_ > kPositionMax) {
+      *this = Features(window_);
+      return;
+    }
+    position_ += window_;  // beyond the reach of all that was seen
+    class_at_ = 0;
+    last_shape_ = 0;
+    before_ = {};
+    classes_ = {};
+  }
 
   // Calls `sink(id)` for each feature that ends with this word.
   template <typename Sink>

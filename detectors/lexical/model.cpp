@@ -34,47 +34,10 @@ void append_number(std::vector<unsigned char>& out, std::uint64_t value, std::si
   }
 }
 
-// The last words: what each adds to the score, and where it stands.
-struct Ring {
-  struct Entry {
-    std::int32_t weight = 0;
-    std::uint32_t begin = 0;
-    std::uint32_t end = 0;
-  };
-  std::array<Entry, kWindowWordsMax> entries{};
-};
-
 std::int32_t weigh(const Head& head, Features& features, const Word& word) {
   std::int32_t weight = 0;
   features.add(word, [&](FeatureId id) { weight += head.weight(id); });
   return weight;
-}
-
-// Scans text[from, to) and keeps the best window in `best`; how many words it has.
-std::uint32_t scan(const Head& head, std::string_view text, std::size_t from, std::size_t to,
-                   Window& best) {
-  Features features(head.window);
-  WordReader reader(text.substr(from, to - from));
-  Ring ring;
-  Word word;
-  std::int32_t sum = head.bias;
-  std::uint32_t words = 0;
-  while (reader.next(word)) {
-    Ring::Entry& entry = ring.entries[words % head.window];
-    sum -= entry.weight;  // of the word that leaves, 0 while there is none
-    entry = {.weight = weigh(head, features, word),
-             .begin = static_cast<std::uint32_t>(from) + word.begin,
-             .end = static_cast<std::uint32_t>(from) + word.end};
-    sum += entry.weight;
-    ++words;
-    if (best.words != 0 && sum <= best.score) continue;
-    const std::uint32_t size = std::min(words, head.window);
-    best = {.score = sum,
-            .words = size,
-            .begin = ring.entries[(words - size) % head.window].begin,
-            .end = entry.end};
-  }
-  return words;
 }
 
 }  // namespace
@@ -84,18 +47,50 @@ std::int32_t length_cost(std::size_t words, std::uint32_t window) {
   return kLengthStep * (static_cast<std::int32_t>(std::bit_width(windows)) - 1);
 }
 
-Window best_window(const Head& head, std::string_view text) {
+// Scans text[from, to) and keeps the best window in `best`; how many words it has.
+std::uint32_t Scanner::scan(std::string_view text, std::size_t from, std::size_t to, Window& best) {
+  const Head head = head_;  // a copy, of which is known that nothing else writes to it
+  features_.restart();
+  WordReader reader(text.substr(from, to - from));
+  Word word;
+  std::int32_t sum = head.bias;
+  std::uint32_t words = 0;
+  std::uint32_t at = 0;  // words % window
+  while (reader.next(word)) {
+    Entry& entry = ring_[at];
+    if (words >= head.window) sum -= entry.weight;  // of the word that leaves
+    entry = {.weight = weigh(head, features_, word),
+             .begin = static_cast<std::uint32_t>(from) + word.begin,
+             .end = static_cast<std::uint32_t>(from) + word.end};
+    sum += entry.weight;
+    ++words;
+    if (++at == head.window) at = 0;
+    if (best.words != 0 && sum <= best.score) continue;
+    const bool full = words >= head.window;
+    best = {.score = sum,
+            .words = full ? head.window : words,
+            .begin = ring_[full ? at : 0].begin,
+            .end = entry.end};
+  }
+  return words;
+}
+
+Window Scanner::best_window(std::string_view text) {
   Window best;
   std::size_t words = 0;
   if (text.size() <= kValueBytesMax) {
-    words = scan(head, text, 0, text.size(), best);
+    words = scan(text, 0, text.size(), best);
   } else {
     const std::size_t tail = text.size() - kValueBytesMax / 4;
-    words = scan(head, text, 0, cut_at_character(text, kValueBytesMax / 4 * 3), best);
-    words += scan(head, text, cut_at_character(text, tail), text.size(), best);
+    words = scan(text, 0, cut_at_character(text, kValueBytesMax / 4 * 3), best);
+    words += scan(text, cut_at_character(text, tail), text.size(), best);
   }
-  best.score -= length_cost(words, head.window);
+  best.score -= length_cost(words, head_.window);
   return best;
+}
+
+Window best_window(const Head& head, std::string_view text) {
+  return Scanner(head).best_window(text);
 }
 
 std::string_view telling_part(const Head& head, std::string_view text, const Window& window) {

@@ -52,7 +52,29 @@ struct Window {
 // Of a longer value, the first three quarters of this and the last quarter are looked at.
 inline constexpr std::size_t kValueBytesMax = std::size_t{256} << 10;
 
-// `text`: valid UTF-8.  Linear, no allocation, the same for the same text.
+// Looks at one text after the other.  5 KiB, no allocation; not thread-safe.
+class Scanner {
+ public:
+  // The head's table must outlive it.
+  explicit Scanner(const Head& head) : head_(head), features_(head.window) {}
+
+  // `text`: valid UTF-8.  Linear, the same for the same text whatever came before it.
+  Window best_window(std::string_view text);
+
+ private:
+  // What a word adds to the score, and where it stands.
+  struct Entry {
+    std::int32_t weight = 0;
+    std::uint32_t begin = 0;
+    std::uint32_t end = 0;
+  };
+  std::uint32_t scan(std::string_view text, std::size_t from, std::size_t to, Window& best);
+
+  Head head_;
+  Features features_;
+  std::array<Entry, kWindowWordsMax> ring_;  // the last words; those of this text are read alone
+};
+// Of one text.
 Window best_window(const Head& head, std::string_view text);
 
 // The part of a window that speaks for its score: the words with the highest sum.

@@ -11,6 +11,7 @@ namespace tocsin::lexical {
 
 inline constexpr std::uint64_t kHashFactor = 0x9E37'79B9'7F4A'7C15;
 inline constexpr std::size_t kChunkBytes = 8;
+inline constexpr std::uint64_t kLowerBits = 0x2020'2020'2020'2020;  // or-ed: letters in lower case
 
 constexpr std::uint64_t mix(std::uint64_t hash, std::uint64_t chunk) {
   hash = (hash ^ chunk) * kHashFactor;
@@ -32,6 +33,18 @@ inline std::uint64_t load_chunk(const char* bytes) {
   std::uint64_t chunk = 0;
   std::memcpy(&chunk, bytes, kChunkBytes);
   return chunk;
+}
+
+// How many of a chunk's eight bytes are ASCII letters before the first that is none.
+constexpr std::size_t letters_in_front(std::uint64_t chunk) {
+  constexpr std::uint64_t kOnes = 0x0101'0101'0101'0101;
+  constexpr std::uint64_t kHighBits = 0x80 * kOnes;
+  // Without the highest bits nothing carries from one byte into the next.
+  const std::uint64_t low = (chunk | kLowerBits) & ~kHighBits;
+  const std::uint64_t from_a = low + (0x80 - 'a') * kOnes;
+  const std::uint64_t beyond_z = low + (0x7F - 'z') * kOnes;
+  const std::uint64_t letters = from_a & ~beyond_z & ~chunk & kHighBits;
+  return static_cast<std::size_t>(std::countr_zero(letters ^ kHighBits)) / 8;
 }
 
 constexpr std::uint64_t hash_bytes(std::string_view bytes) {

@@ -16,8 +16,7 @@ constexpr std::size_t kStemBytes = 6;
 constexpr std::size_t kUpperLettersMin = 3;
 constexpr std::size_t kLookalikesMin = 3;  // letters of a word that is nothing but lookalikes
 constexpr std::size_t kLettersMax = 40;    // of a folded word that are kept
-constexpr std::uint64_t kLowerBits = 0x2020'2020'2020'2020;
-constexpr char32_t kTagsBegin = 0xE0000;  // tag characters stand for ASCII
+constexpr char32_t kTagsBegin = 0xE0000;   // tag characters stand for ASCII
 
 enum ByteKind : std::uint8_t { kOther, kLetter, kDigit, kUnderscore, kBlank, kHigh };
 
@@ -96,18 +95,6 @@ void set_look(Word& word, const AsciiLook& look, std::size_t size, char first) {
   } else if (first <= 'Z') {
     word.shape = Shape::kCapital;
   }
-}
-
-// How many of the eight bytes are ASCII letters before the first that is none.
-std::size_t letters_in_front(std::uint64_t chunk) {
-  constexpr std::uint64_t kOnes = 0x0101'0101'0101'0101;
-  constexpr std::uint64_t kHighBits = 0x80 * kOnes;
-  // Without the highest bits nothing carries from one byte into the next.
-  const std::uint64_t low = (chunk | kLowerBits) & ~kHighBits;
-  const std::uint64_t from_a = low + (0x80 - 'a') * kOnes;
-  const std::uint64_t beyond_z = low + (0x7F - 'z') * kOnes;
-  const std::uint64_t letters = from_a & ~beyond_z & ~chunk & kHighBits;
-  return static_cast<std::size_t>(std::countr_zero(letters ^ kHighBits)) / 8;
 }
 
 // Letters, digits, underscores and apostrophes alone: or-ing 0x20 lowers the letters and leaves the

@@ -14,13 +14,15 @@ using Op = Node::Op;
 
 // ------------------------------------------------------------------------------ marks
 
-// Without those of prose, dates, names and paths: , . - _ / :
-constexpr std::string_view kMarks = "!\"#$%&'()*+;<=>?@[\\]^`{|}~";
+// Without those of all prose and names: , . _  The last ones are in dates, paths and compounds,
+// too, but an option ("-c") and a drive ("c:") need theirs, which most of what is said lacks.
+constexpr std::string_view kRareMarks = "!\"#$%&'()*+;<=>?@[\\]^`{|}~";
+constexpr std::string_view kMarks = "!\"#$%&'()*+;<=>?@[\\]^`{|}~-/:";
 constexpr Marks kControl = Marks{1} << kMarks.size();
 constexpr Marks kLineFeed = kControl << 1;
 constexpr Marks kReturn = kControl << 2;
 constexpr Marks kBeyondAscii = kControl << 3;
-constexpr std::size_t kRequiredMax = 4;
+constexpr std::size_t kRequiredMax = 8;
 
 constexpr std::array<Marks, 256> kMarksOf = [] {
   std::array<Marks, 256> marks{};
@@ -53,17 +55,6 @@ Marks all_marks(const ByteSet& bytes, bool beyond_ascii) {
   return marks;
 }
 
-// One of the branches: the smallest set of each, together.
-std::vector<Marks> marks_of_branches(std::span<const Node> branches) {
-  Marks together = 0;
-  for (const Node& branch : branches) {
-    const std::vector<Marks> own = required_marks(branch);
-    if (own.empty()) return {};
-    together |= std::ranges::min(own, {}, [](Marks marks) { return std::popcount(marks); });
-  }
-  return together == 0 ? std::vector<Marks>{} : std::vector{together};
-}
-
 // What patterns share, the rarest first: a text that lacks one of these lacks any part of it.
 constexpr auto kMarkKinds = std::to_array<Marks>({
     kBeyondAscii,
@@ -76,8 +67,32 @@ constexpr auto kMarkKinds = std::to_array<Marks>({
     marks_of("="),
     kLineFeed | kReturn,
     marks_of("#%*+?@^~"),
-    marks_of(kMarks) | kControl,
+    marks_of("$&;<>`|%\\") | kLineFeed | kReturn,
+    marks_of(kRareMarks) | kControl,
+    marks_of(kRareMarks) | kControl | kLineFeed | kReturn | kBeyondAscii,
+    marks_of(":"),
+    marks_of("/\\"),
+    marks_of("-+"),
+    ~Marks{0},
 });
+
+// Position of the first kind that a text with one of these marks has.
+std::size_t kind_of(Marks marks) {
+  const auto holds = [marks](Marks shared) { return (marks & ~shared) == 0; };
+  return static_cast<std::size_t>(std::ranges::find_if(kMarkKinds, holds) - kMarkKinds.begin());
+}
+
+// One of the branches: the rarest set of each, together.
+std::vector<Marks> marks_of_branches(std::span<const Node> branches) {
+  Marks together = 0;
+  for (const Node& branch : branches) {
+    const std::vector<Marks> own = required_marks(branch);
+    if (own.empty()) return {};
+    together |= std::ranges::min(
+        own, {}, [](Marks marks) { return std::pair(kind_of(marks), std::popcount(marks)); });
+  }
+  return together == 0 ? std::vector<Marks>{} : std::vector{together};
+}
 
 // ------------------------------------------------------------------------------ runs
 
@@ -348,11 +363,7 @@ Sign sign_of(const Node& node) {
     }
   }
   std::size_t best = kMarkKinds.size();
-  for (const Marks marks : required_marks(node)) {
-    const auto kind =
-        std::ranges::find_if(kMarkKinds, [marks](Marks shared) { return (marks & ~shared) == 0; });
-    best = std::min(best, static_cast<std::size_t>(kind - kMarkKinds.begin()));
-  }
+  for (const Marks marks : required_marks(node)) best = std::min(best, kind_of(marks));
   return {.marks = best < kMarkKinds.size() ? kMarkKinds[best] : 0, .run = 0};
 }
 

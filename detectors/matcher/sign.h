@@ -15,8 +15,8 @@
 
 namespace tocsin::matcher {
 
-// A bit for each mark of ASCII that prose does without, two for line breaks within a value, one for
-// other control characters, one for all beyond ASCII.
+// A bit for each mark of ASCII that some prose does without, two for line breaks within a value,
+// one for other control characters, one for all beyond ASCII.
 using Marks = std::uint64_t;
 
 // One of each of these is in every match.

@@ -11,10 +11,10 @@
 
 #include "daemon/check.h"
 #include "daemon/decode/native.h"
-#include "daemon/profile/effect.h"
 #include "detectors/decoding/utf8.h"
 #include "detectors/detector.h"
 #include "detectors/flow/tracker.h"
+#include "detectors/session/tool_context.h"
 
 namespace tocsin {
 namespace {
@@ -74,7 +74,7 @@ class Follower {
     if (!event) return;
     EventContext context;
     context.seq = (*event)->seq.value_or(static_cast<std::uint64_t>(offset_));
-    context.tool.effect = infer_effect((*event)->tool.name);
+    context.tool = session::tool_context(**event, nullptr);
     context.flow = &tracker_.follow(**event, context, memory_);
     for (std::size_t i = 0; i < detectors().size(); ++i) {
       context.system_state = systems_[i].get();

@@ -1,6 +1,7 @@
 #include "daemon/pipeline.h"
 
 #include <algorithm>
+#include <array>
 #include <random>
 #include <set>
 
@@ -316,6 +317,86 @@ TEST_CASE(
   CHECK(test.metric("tocsin_sessions_live") == kSystems);
   CHECK(test.metric("tocsin_system_states_evicted_total") > 3);
   CHECK(test.metric("tocsin_system_states_evicted_total") < kSystems);
+}
+
+TEST_CASE("a session whose memory reached a bound is counted, once, and not when read again") {
+  // More words than are kept of what a user says.
+  std::string text;
+  for (int i = 0; i < 6000; ++i) text += fmt::format("word{}x ", i);
+  const std::string long_message = event_json("user_message", fmt::format(R"("text":"{}")", text));
+  const auto policy = make_policy(pack(), {kProfile});
+  PipelineUnderTest test(policy);
+  CHECK(test.registry.text().find("tocsin_session_memory_limited_total 0") != std::string::npos);
+  test.run({event_json("user_message", R"("text":"a short one")")});
+  CHECK(test.metric("tocsin_session_memory_limited_total") == 0);
+  test.run({long_message, long_message});
+  CHECK(test.metric("tocsin_session_memory_limited_total") == 1);
+
+  PipelineUnderTest rewound(policy);
+  rewound.run(std::vector{long_message}, 0, true);
+  rewound.run({long_message});
+  CHECK(rewound.metric("tocsin_session_memory_limited_total") == 0);
+}
+
+TEST_CASE("the gauge of the rule of two follows sessions, over partitions and to their end") {
+  constexpr const char* kMail = R"(
+system: bot
+risk: high
+owner: {name: team-a}
+tools:
+  read_page: {effect: read, returns: untrusted}
+  read_account: {effect: read, returns: private}
+  send_email: {effect: egress, destination: [to]}
+)";
+  PipelineUnderTest test(make_policy(pack(), {kMail}));
+  const auto sessions = [&](std::string_view state) {
+    return test.metric("tocsin_sessions_rule_of_two",
+                       {{"system", "bot"}, {"state", std::string(state)}});
+  };
+  const auto states = [&] {
+    return std::array{sessions("untrusted_input"), sessions("private_data"),
+                      sessions("outward_effect"), sessions("all")};
+  };
+  const auto result = [](std::string_view tool, std::string_view session) {
+    return testing::result_json(tool, R"("some text")", "c1", session);
+  };
+  test.run({result("read_page", "s1"), result("read_account", "s2")});
+  CHECK(states() == std::array{1.0, 1.0, 0.0, 0.0});
+  test.run(std::vector{result("read_page", "s3")}, 1);
+  CHECK(states() == std::array{2.0, 1.0, 0.0, 0.0});
+  test.run({result("read_account", "s1"),
+            call_json("send_email", R"({"to":"a@b.test","body":"hello"})", "c2", "s1")});
+  CHECK(states() == std::array{2.0, 2.0, 1.0, 1.0});
+  test.pipeline->forget_partition("events", 1);
+  CHECK(states() == std::array{1.0, 2.0, 1.0, 1.0});
+  // A day later the sessions are over.
+  test.run({event_json("model_output", R"("text":"fine")", "s9", "2026-01-06T08:00:00Z")});
+  CHECK(states() == std::array{0.0, 0.0, 0.0, 0.0});
+}
+
+TEST_CASE("gauges stand as they were until they are published; forgetting counts what went") {
+  PipelineUnderTest test(make_policy(pack(), {kProfile}));
+  const auto output_at = [](std::string_view session, std::string_view time) {
+    return event_json("model_output", R"("text":"fine")", session, time);
+  };
+  const std::vector<std::string> events = {output_at("s1", "2026-01-05T08:00:00Z"),
+                                           output_at("s2", "2026-01-06T08:00:00Z")};
+  std::vector<Record> batch;
+  for (const std::string& event : events) {
+    batch.push_back({.payload = event, .source = {.topic = "events", .partition = 0, .offset = 1}});
+  }
+  test.pipeline->run(batch, test);
+  CHECK(test.metric("tocsin_sessions_live") == 0);
+  test.pipeline->publish_gauges();
+  CHECK(test.metric("tocsin_sessions_live") == 1);
+  CHECK(test.metric("tocsin_sessions_evicted_total", {{"reason", "idle"}}) == 1);
+
+  const std::string later = output_at("s3", "2026-01-07T08:00:00Z");
+  const Record record{.payload = later, .source = {.topic = "events", .partition = 0, .offset = 2}};
+  test.pipeline->run(std::span(&record, 1), test);
+  test.pipeline->forget_partition("events", 0);
+  CHECK(test.metric("tocsin_sessions_live") == 0);
+  CHECK(test.metric("tocsin_sessions_evicted_total", {{"reason", "idle"}}) == 2);
 }
 
 TEST_CASE("control events need no session and are counted") {

@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "daemon/text.h"
+#include "detectors/session/tool_context.h"
 #include "tests/unit/catch.h"
 #include "tests/unit/temp_dir.h"
 
@@ -44,13 +45,7 @@ std::vector<Report> DetectorUnderTest::play(const std::string& json, const Syste
   REQUIRE(event.has_value());
   EventContext context;
   context.profile = profile;
-  const std::string_view tool = (*event)->tool.name;
-  if (!tool.empty()) context.tool.effect = infer_effect(tool);
-  if (profile != nullptr) context.tool.declared = profile->tool(tool);
-  if (context.tool.declared != nullptr) {
-    context.tool.effect = context.tool.declared->effect;
-    context.tool.inferred = false;
-  }
+  context.tool = session::tool_context(**event, profile);
   return feed_event(**event, context, {});
 }
 
@@ -126,6 +121,7 @@ void PipelineUnderTest::run(std::span<const std::string> payloads, std::int32_t 
          .replayed = replayed});
   }
   pipeline->run(batch, *this);
+  pipeline->publish_gauges();
 }
 
 double PipelineUnderTest::metric(std::string_view family, const metrics::Labels& labels) {

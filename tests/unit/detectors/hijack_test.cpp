@@ -3,8 +3,8 @@
 #include <vector>
 
 #include "daemon/decode/native.h"
-#include "daemon/profile/effect.h"
 #include "detectors/flow/tracker.h"
+#include "detectors/session/tool_context.h"
 #include "tests/unit/catch.h"
 #include "tests/unit/testing.h"
 
@@ -33,7 +33,7 @@ class Followed {
     REQUIRE(event.has_value());
     EventContext context;
     context.seq = seq_;
-    context.tool.effect = infer_effect((*event)->tool.name);
+    context.tool = session::tool_context(**event, nullptr);
     context.flow = &tracker_.follow(**event, context, memory_);
     return detector_.feed(json, context);
   }

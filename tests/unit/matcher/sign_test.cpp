@@ -92,6 +92,13 @@ TEST_CASE("what a text must have for a pattern") {
       {"\\w(?:\\+{2}|#)", "c++", "c"},
       {"\\w\\n\\s{0,3}\\w", "a\nb", "a b"},
       {"\\w[\\r\\n]{1,2}\\w", "a\rb", "a b"},
+      {"\\bsh\\s+-c\\s", "well-known", "sh c"},
+      {"\\bvi\\s(?:-c|\\+)\\s?\\w", "a + b", "a and b"},
+      {"(?i)\\bformat\\s+[c-z]:\\s", "at 10:30", "format c"},
+      {"(?:/\\.\\.){2}", "either/or", "and so on..."},
+      // The rarest of what a branch needs.
+      {"-\\w\\s?\\||:\\s?;", "a; b", "-a: b"},
+      {"^(?:;|\\n\\d|%0a|\\\\n)\\s?id\\b", "50%", "a, b-c: d/e"},
   };
   for (const Row& row : rows) {
     INFO(row.pattern);
@@ -113,7 +120,7 @@ TEST_CASE("a long token and digits are seen wherever they stand") {
 
 TEST_CASE("what says nothing is not asked for") {
   for (const std::string_view pattern :
-       {"\\w+", "a(?:\\(b\\))?", "a(?:\\(|b)", "[^x]", "\\d{8}", "a,b:c-d/e_f", "\\t\\s"}) {
+       {"\\w+", "a(?:\\(b\\))?", "a(?:\\(|b)", "[^x]", "\\d{8}", "a,b.c_d", "\\t\\s"}) {
     INFO(pattern);
     CHECK(sign_of(tree_of(pattern)) == Sign{});
   }
