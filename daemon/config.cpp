@@ -256,6 +256,8 @@ void read_topics(MapReader topics, bool kafka_needed, Config& config) {
                    "name each topic", topics.context().diagnostics);
   }
   topics.string("findings", &config.topics.findings);
+  topics.string("control", &config.topics.control);
+  topics.string("incidents", &config.topics.incidents);
   topics.string("dead_letter", &config.topics.dead_letter);
   static constexpr std::array<std::string_view, 2> kStartAt = {"earliest", "latest"};
   auto start = static_cast<std::size_t>(config.topics.start_at);
@@ -372,6 +374,9 @@ Config load_config(const std::filesystem::path& path, bool kafka_needed,
   read_duration(session, "idle_seconds", 10, 604'800, &config.sessions.idle);
   session.number("rewind_records_max", 0, 1'000'000'000, &config.rewind_records_max);
   session.finish();
+  MapReader selftest = root.map("selftest");
+  read_duration(selftest, "interval_seconds", 0, 3600, &config.selftest_interval);
+  selftest.finish();
   MapReader http = root.map("http");
   read_listen(http, config);
   http.finish();

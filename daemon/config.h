@@ -34,8 +34,10 @@ struct Config {
   struct {
     std::vector<std::string> events;
     std::string findings = "tocsin.findings";
-    std::string dead_letter;                // empty: rejected records are counted and dropped
-    StartAt start_at = StartAt::kEarliest;  // for a group without committed offsets
+    std::string control = "tocsin.control";      // as many partitions as findings
+    std::string incidents = "tocsin.incidents";  // ... and compacted; empty: no incidents here
+    std::string dead_letter;                     // empty: rejected records are counted and dropped
+    StartAt start_at = StartAt::kEarliest;       // for a group without committed offsets
   } topics;
   std::size_t workers = 0;  // 0: one a core
   struct {
@@ -63,6 +65,8 @@ struct Config {
     bool demote = true;                          // rules that cost or say too much (rule_watch.h)
   } rules;
   std::string hmac_secret;  // empty: a random key a process
+  // Between two self-test events; 0: none.
+  std::chrono::seconds selftest_interval{30};
   // The map under `detectors`, or null; each detector reads its own.
   const yaml::Node* detectors = nullptr;
 

@@ -118,6 +118,7 @@ void Daemon::adopt(std::shared_ptr<const Policy> policy) {
   const PolicySnapshot snapshot{
       .policy = policy_, .metrics = std::make_shared<const PolicyMetrics>(registry_, *policy_)};
   for (const auto& worker : workers_) worker->adopt(snapshot);
+  if (incidents_ != nullptr) incidents_->adopt(policy_);
   publish_policy();
 }
 
@@ -182,14 +183,9 @@ bool Daemon::start_workers() {
     }
     workers_.push_back(std::move(*worker));
   }
-  for (const auto& worker : workers_) {
-    threads_.emplace_back([this, &worker](const std::stop_token& stop) {
-      if (!worker->run(stop)) clean_ = false;
-      if (stop.stop_requested()) return;
-      worker_failed_ = true;
-      kill(getpid(), SIGTERM);  // wakes `wait`
-    });
-  }
+  if (!start_incidents()) return false;
+  for (const auto& worker : workers_) start_thread(*worker);
+  if (incidents_ != nullptr) start_thread(*incidents_);
   started_ = true;
   PolicySources sources = policy_sources(config_);
   sources.proof_is_enough = true;
@@ -201,6 +197,31 @@ bool Daemon::start_workers() {
   log::info("daemon.started", "reading events",
             {{"workers", workers_.size()}, {"group", config_.kafka.at("group.id")}});
   return true;
+}
+
+bool Daemon::start_incidents() {
+  if (config_.topics.incidents.empty()) {
+    log::info("incidents.off",
+              "no topics.incidents: findings are joined by another process, or by nobody");
+    return true;
+  }
+  auto incidents = IncidentWorker::create(config_, policy_, registry_);
+  if (!incidents) {
+    log::error("incidents.start", incidents.error());
+    return false;
+  }
+  incidents_ = std::move(*incidents);
+  return true;
+}
+
+template <typename Runner>
+void Daemon::start_thread(Runner& worker) {
+  threads_.emplace_back([this, &worker](const std::stop_token& stop) {
+    if (!worker.run(stop)) clean_ = false;
+    if (stop.stop_requested()) return;
+    worker_failed_ = true;
+    kill(getpid(), SIGTERM);  // wakes `wait`
+  });
 }
 
 void Daemon::wait() {
@@ -234,6 +255,7 @@ bool Daemon::stop() {
   for (std::jthread& thread : threads_) thread.request_stop();
   threads_.clear();  // joins
   http_.reset();     // its handlers look at the workers
+  incidents_.reset();
   workers_.clear();
   done.set_value();
   const bool clean = clean_ && !worker_failed_;
@@ -267,6 +289,10 @@ HttpResponse Daemon::liveness() const {
     if (last != 0 && now - last > std::chrono::milliseconds(kTurnMax).count()) {
       return {.status = 503, .body = fmt::format("worker {} hangs\n", i)};
     }
+  }
+  const std::int64_t last = incidents_ == nullptr ? 0 : incidents_->last_turn_ms();
+  if (last != 0 && now - last > std::chrono::milliseconds(kTurnMax).count()) {
+    return {.status = 503, .body = "the worker of incidents hangs\n"};
   }
   return {.body = "alive\n"};
 }

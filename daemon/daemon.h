@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "daemon/config.h"
+#include "daemon/incident_worker.h"
 #include "daemon/metrics/registry.h"
 #include "daemon/pipeline.h"
 #include "daemon/policy_reload.h"
@@ -46,6 +47,10 @@ class Daemon {
 
  private:
   bool start_workers();
+  bool start_incidents();
+  // Runs a worker on a thread of its own; one that fails ends the process.
+  template <typename Runner>
+  void start_thread(Runner& worker);
   bool start_http();
   void publish_policy();
   void adopt(std::shared_ptr<const Policy> policy);
@@ -57,8 +62,9 @@ class Daemon {
   std::shared_ptr<const Policy> policy_;  // in force; after `start` the reloader's thread's alone
   metrics::Registry registry_;
   std::vector<std::unique_ptr<Worker>> workers_;
+  std::unique_ptr<IncidentWorker> incidents_;  // null: not wanted here
   std::unique_ptr<HttpServer> http_;
-  std::vector<std::jthread> threads_;  // by worker
+  std::vector<std::jthread> threads_;  // by worker, then that of the incidents
   std::unique_ptr<PolicyReloader> reloader_;
   metrics::Shard* policy_shard_ = nullptr;
   metrics::CounterId reload_failures_;

@@ -122,6 +122,12 @@ Pipeline::Pipeline(PolicySnapshot snapshot, PipelineOptions options,
                                   "Long events that a rule demoted for its cost was not tried on.");
   evicted_correlations_ = registry.counter("tocsin_correlation_windows_evicted_total",
                                            "Correlation windows forgotten before their time.");
+  constexpr std::string_view kSkew = "tocsin_event_clock_skew_total";
+  constexpr std::string_view kSkewHelp =
+      "Events an hour or more ahead of their partition's event time, or a day or more behind it; "
+      "they end nobody's session.";
+  clocks_ahead_ = registry.counter(kSkew, kSkewHelp, {{"direction", "ahead"}});
+  clocks_behind_ = registry.counter(kSkew, kSkewHelp, {{"direction", "behind"}});
   expired_sessions_ = registry.counter(kEvicted, kEvictedHelp, {{"reason", "idle"}});
   evicted_sessions_ = registry.counter(kEvicted, kEvictedHelp, {{"reason", "memory"}});
   evicted_systems_ = registry.counter(
@@ -287,7 +293,7 @@ void Pipeline::process(const Record& record, Partition& partition, PipelineOutpu
     shard_.add(replayed_events_);
     return;
   }
-  if (is_control(event.type)) output.on_control(event);
+  if (is_control(event.type)) output.on_control(event, record);
   count(event, context, system);
 }
 
@@ -570,6 +576,8 @@ void Pipeline::count_forgotten() {
   for (auto& [key, partition] : partitions_) {
     shard_.add(evicted_systems_, partition->systems.take_evicted());
     shard_.add(expired_sessions_, partition->sessions.take_expired());
+    shard_.add(clocks_ahead_, partition->sessions.take_ahead());
+    shard_.add(clocks_behind_, partition->sessions.take_behind());
   }
 }
 

@@ -49,8 +49,8 @@ class PipelineOutput {
   virtual void on_finding(const Finding& finding) = 0;
   // An event of a session, followed by what was found in it.
   virtual void on_event(const Event& /*event*/, const EventContext& /*context*/) {}
-  // A control event, after `on_event` when it names a session.
-  virtual void on_control(const Event& /*event*/) {}
+  // A control event and what it was read from, after `on_event` when it names a session.
+  virtual void on_control(const Event& /*event*/, const Record& /*record*/) {}
   virtual void on_rejected(const Record& record, Reject reason) = 0;
   // A rule was demoted, or is no more; `system` empty: in all of them.
   virtual void on_demotion(const RuleDemotion& /*what*/, std::string_view /*rule*/,
@@ -195,6 +195,8 @@ class Pipeline {
   metrics::CounterId folded_findings_;
   metrics::CounterId passed_over_;
   metrics::CounterId evicted_correlations_;
+  metrics::CounterId clocks_ahead_;
+  metrics::CounterId clocks_behind_;
   metrics::CounterId expired_sessions_;
   metrics::CounterId evicted_sessions_;
   metrics::CounterId evicted_systems_;

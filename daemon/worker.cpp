@@ -1,6 +1,10 @@
 #include "daemon/worker.h"
 
+#include <fmt/format.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "daemon/log.h"
@@ -10,6 +14,7 @@ namespace tocsin {
 namespace {
 
 constexpr auto kTick = std::chrono::seconds(1);
+constexpr OffsetLedger::Ticket kSelftest = std::numeric_limits<OffsetLedger::Ticket>::max();
 
 EventTime now() {
   return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
@@ -53,7 +58,7 @@ std::expected<std::unique_ptr<Worker>, std::string> Worker::create(
       new Worker(config, std::move(policy), std::move(redactor), registry));
   auto sink = KafkaSink::create(
       config, "findings-" + name,
-      [ledger = &worker->ledger_](std::uint64_t ticket) { ledger->delivered(ticket); }, registry);
+      [worker = worker.get()](std::uint64_t ticket) { worker->on_delivered(ticket); }, registry);
   if (!sink) return std::unexpected(sink.error());
   worker->sink_ = std::move(*sink);
   auto source = KafkaSource::create(config.kafka,
@@ -64,6 +69,8 @@ std::expected<std::unique_ptr<Worker>, std::string> Worker::create(
                                     "events-" + name, *worker, worker->health_, registry);
   if (!source) return std::unexpected(source.error());
   worker->source_ = std::move(*source);
+  worker->sends_selftests_ =
+      number == 0 && config.selftest_interval.count() > 0 && !config.topics.incidents.empty();
   return worker;
 }
 
@@ -110,7 +117,32 @@ void Worker::turn() {
   }
 }
 
+void Worker::on_delivered(std::uint64_t ticket) {
+  if (ticket == kSelftest) {
+    selftest_on_its_way_ = false;
+  } else {
+    ledger_.delivered(ticket);
+  }
+}
+
+// One at a time: while the topic refuses it, its age says enough.
+void Worker::send_selftest(std::chrono::steady_clock::time_point at) {
+  if (!sends_selftests_ || selftest_on_its_way_ || at < selftest_due_) return;
+  selftest_due_ = at + config_.selftest_interval;
+  selftest_on_its_way_ = true;
+  const std::string time = format_time(now());
+  const std::string id = fmt::format("{}-{}", kafka::client_id("selftest"), ++selftests_);
+  sink_->send({.topic = config_.topics.events.front(),
+               .key = id,
+               .payload = fmt::format(
+                   R"({{"type":"selftest","time":"{0}","system":"tocsin","event_id":"{1}",)"
+                   R"("selftest":{{"id":"{1}","sent_at":"{0}"}}}})",
+                   time, id),
+               .ticket = kSelftest});
+}
+
 void Worker::tick() {
+  send_selftest(last_tick_);
   source_->commit(ledger_.take_settled(), false);
   source_->publish(processed_);
   pipeline_.publish_gauges();
@@ -144,6 +176,16 @@ void Worker::on_finding(const Finding& finding) {
   sink_->send({.topic = config_.topics.findings,
                .key = finding.system,
                .payload = to_json(finding),
+               .ticket = ticket_});
+}
+
+// Incidents are stage two's, and so is all that is said about them.
+void Worker::on_control(const Event& event, const Record& record) {
+  if (config_.topics.incidents.empty()) return;
+  ledger_.expect(ticket_);
+  sink_->send({.topic = config_.topics.control,
+               .key = std::string(event.system),
+               .payload = std::string(record.payload),
                .ticket = ticket_});
 }
 

@@ -54,9 +54,12 @@ class Worker final : private KafkaSource::Listener, private PipelineOutput {
   void on_revoked(std::span<const TopicPartition> partitions, bool lost) override;
   void on_finding(const Finding& finding) override;
   void on_rejected(const Record& record, Reject reason) override;
+  void on_control(const Event& event, const Record& record) override;
   void on_demotion(const RuleDemotion& what, std::string_view rule,
                    std::string_view system) override;
 
+  void on_delivered(std::uint64_t ticket);
+  void send_selftest(std::chrono::steady_clock::time_point at);
   void process_batch();
   void turn();
   void tick();
@@ -77,6 +80,10 @@ class Worker final : private KafkaSource::Listener, private PipelineOutput {
   std::mutex pending_mutex_;
   std::optional<PolicySnapshot> pending_;  // to be adopted
   std::atomic<bool> has_pending_{false};
+  bool sends_selftests_ = false;
+  bool selftest_on_its_way_ = false;
+  std::chrono::steady_clock::time_point selftest_due_;
+  std::uint64_t selftests_ = 0;
   bool leaving_ = false;  // what could be delivered has been: `on_revoked` does not wait again
   log::Sampler sampler_;
   metrics::GaugeId outstanding_;

@@ -53,7 +53,9 @@ class Output final : public PipelineOutput {
     incidents_.on_event(event);
     if (explainer_ != nullptr) explainer_->on_event(event, context);
   }
-  void on_control(const Event& event) override { incidents_.on_control(event); }
+  void on_control(const Event& event, const Record& /*record*/) override {
+    incidents_.on_control(event);
+  }
   void on_finding(const Finding& finding) override {
     write(finding);
     incidents_.on_finding(finding);

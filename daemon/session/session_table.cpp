@@ -14,15 +14,17 @@ constexpr std::size_t kBookkeepingBytes = 320;
 }  // namespace
 
 Session& SessionTable::touch(const Event& event, std::int64_t offset) {
-  watermark_ = std::max(watermark_, event.time);
-  drop_idle();
   key_.assign(event.system).append(1, '\0').append(event.session_id);
+  if (watermark_.see(event.time, hash64(key_))) {
+    for (Session& session : sessions_) session.watermark_at_touch = watermark_.now();
+  }
+  drop_idle();
   if (const auto found = index_.find(key_); found != index_.end()) {
     const auto at = found->second;
     if (event.time - at->last_time <= idle_) {
       sessions_.splice(sessions_.end(), sessions_, at);
       at->last_time = std::max(at->last_time, event.time);
-      at->watermark_at_touch = watermark_;
+      at->watermark_at_touch = watermark_.now();
       ++at->arrivals;
       return *at;
     }
@@ -32,7 +34,7 @@ Session& SessionTable::touch(const Event& event, std::int64_t offset) {
   Session& session = sessions_.emplace_back(key_);
   session.arrivals = 1;
   session.last_time = event.time;
-  session.watermark_at_touch = watermark_;
+  session.watermark_at_touch = watermark_.now();
   session.first_offset = offset;
   index_.emplace(session.key, std::prev(sessions_.end()));
   first_offsets_.insert(offset);
@@ -65,9 +67,9 @@ std::optional<std::int64_t> SessionTable::oldest_offset() const {
 }
 
 void SessionTable::drop_idle() {
-  // Touched longest ago first, and the watermark never goes back: so the ones to drop stand in
-  // front.
-  while (!sessions_.empty() && watermark_ - sessions_.front().watermark_at_touch > idle_) {
+  // Touched longest ago first, and the watermark seldom goes back, for all at once: so the ones to
+  // drop stand in front.
+  while (!sessions_.empty() && watermark_.now() - sessions_.front().watermark_at_touch > idle_) {
     drop(sessions_.begin());
     ++expired_;
   }

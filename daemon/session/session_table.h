@@ -22,6 +22,7 @@
 #include "daemon/event.h"
 #include "daemon/profile/effect.h"
 #include "daemon/session/folds.h"
+#include "daemon/session/watermark.h"
 #include "daemon/text.h"
 #include "detectors/detector.h"
 #include "detectors/flow/memory.h"
@@ -82,6 +83,9 @@ class SessionTable {
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
   // How many sessions were dropped as idle since the last call.
   std::uint64_t take_expired() { return std::exchange(expired_, 0); }
+  // Events far from the partition's time, see watermark.h; since the last call.
+  std::uint64_t take_ahead() { return watermark_.take_ahead(); }
+  std::uint64_t take_behind() { return watermark_.take_behind(); }
   // Where reading must start again to rebuild this state: the first record of the oldest session.
   [[nodiscard]] std::optional<std::int64_t> oldest_offset() const;
 
@@ -102,7 +106,7 @@ class SessionTable {
   std::unordered_map<std::string_view, List::iterator, Hash, std::equal_to<>>
       index_;  // keys: Session::key
   std::multiset<std::int64_t> first_offsets_;
-  EventTime watermark_ = EventTime::min();
+  Watermark watermark_;
   std::size_t bytes_ = 0;
   std::uint64_t expired_ = 0;
   std::string key_;  // scratch

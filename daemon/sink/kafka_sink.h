@@ -33,7 +33,7 @@ class KafkaSink {
     std::string key;
     std::optional<std::string> payload;  // nothing: a tombstone
     Headers headers;
-    std::uint64_t ticket = 0;
+    std::uint64_t ticket = 0;  // handed to `delivered`
     std::int32_t partition = kByKey;
   };
   static constexpr std::int32_t kByKey = -1;  // as Java's clients choose it

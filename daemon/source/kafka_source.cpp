@@ -131,7 +131,8 @@ KafkaSource::KafkaSource(Subscription subscription, Listener& listener, SourceHe
   offset_resets_ = registry.counter("tocsin_kafka_offset_resets_total",
                                     "Starts elsewhere than at the committed offset.");
   assigned_partitions_ =
-      registry.gauge("tocsin_kafka_assigned_partitions", "Partitions this process reads.");
+      registry.gauge("tocsin_kafka_assigned_partitions", "Partitions this process reads.",
+                     {{"stage", subscription_.stage}});
   shard_.set(assigned_partitions_, 0);
   for (const char* kind : {"transport", "rebalance", "commit", "consume", "fatal"}) {
     static_cast<void>(registry.counter("tocsin_kafka_errors_total",
@@ -333,16 +334,10 @@ bool KafkaSource::commit(std::span<const Position> positions, bool wait) {
   if (unconfirmed_.empty()) return true;
   // One at a time: while the coordinator is away they would only pile up.
   if (!wait && commit_in_flight_) return true;
-  const kafka::PartitionList list(
-      rd_kafka_topic_partition_list_new(static_cast<int>(unconfirmed_.size())));
-  for (const auto& [at, position] : unconfirmed_) {
-    rd_kafka_topic_partition_t* element =
-        rd_kafka_topic_partition_list_add(list.get(), at.topic.c_str(), at.partition);
-    element->offset = position.next;
-    const std::string text = rewind_metadata(position.rewind);
-    element->metadata = strdup(text.c_str());  // freed with the list
-    element->metadata_size = text.size();
-  }
+  std::vector<Position> open;
+  open.reserve(unconfirmed_.size());
+  for (const auto& [at, position] : unconfirmed_) open.push_back(position);
+  const kafka::PartitionList list = offsets(open);
   if (!wait) {
     const auto error = rd_kafka_commit(handle_.get(), list.get(), 1);
     commit_in_flight_ = error == RD_KAFKA_RESP_ERR_NO_ERROR;  // then on_commit tells
@@ -356,6 +351,47 @@ bool KafkaSource::commit(std::span<const Position> positions, bool wait) {
   count_error("commit");
   log::warn("kafka.commit", "offsets could not be committed; the records will be read again",
             {{"error", rd_kafka_err2str(error)}});
+  return false;
+}
+
+kafka::PartitionList KafkaSource::offsets(std::span<const Position> positions) const {
+  kafka::PartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(positions.size())));
+  for (const Position& position : positions) {
+    rd_kafka_topic_partition_t* element = rd_kafka_topic_partition_list_add(
+        list.get(), position.at.topic.c_str(), position.at.partition);
+    element->offset = position.next;
+    const std::string text = rewind_metadata(position.rewind);
+    element->metadata = strdup(text.c_str());  // freed with the list
+    element->metadata_size = text.size();
+  }
+  return list;
+}
+
+kafka::GroupMetadata KafkaSource::group_metadata() const {
+  return kafka::GroupMetadata(rd_kafka_consumer_group_metadata(handle_.get()));
+}
+
+std::int32_t KafkaSource::partitions_of(const std::string& topic) const {
+  const std::unique_ptr<rd_kafka_topic_t, decltype(&rd_kafka_topic_destroy)> handle(
+      rd_kafka_topic_new(handle_.get(), topic.c_str(), nullptr), &rd_kafka_topic_destroy);
+  const rd_kafka_metadata_t* metadata = nullptr;
+  if (handle == nullptr || rd_kafka_metadata(handle_.get(), 0, handle.get(), &metadata,
+                                             kCallTimeoutMs) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return 0;
+  }
+  const std::int32_t count = metadata->topic_cnt == 1 ? metadata->topics[0].partition_cnt : 0;
+  rd_kafka_metadata_destroy(metadata);
+  return count;
+}
+
+bool KafkaSource::reread() {
+  const kafka::PartitionList list = assignment();
+  if (list->cnt == 0) return true;
+  if (!find_start(list.get())) return false;
+  rd_kafka_error_t* error = rd_kafka_seek_partitions(handle_.get(), list.get(), kCallTimeoutMs);
+  if (error == nullptr) return true;
+  fail("kafka.seek", rd_kafka_error_string(error));
+  rd_kafka_error_destroy(error);
   return false;
 }
 
@@ -471,6 +507,7 @@ kafka::PartitionList KafkaSource::assignment() const {
 }
 
 void KafkaSource::publish(const std::map<TopicPartition, std::int64_t>& next) {
+  caught_up_ = true;
   for (auto& [at, state] : assigned_) {
     std::int64_t low = 0;
     std::int64_t high = 0;
@@ -478,6 +515,7 @@ void KafkaSource::publish(const std::map<TopicPartition, std::int64_t>& next) {
     state.high = std::max(state.high, high);
     const auto found = next.find(at);
     const std::int64_t reached = std::max(state.resume_at, found == next.end() ? 0 : found->second);
+    caught_up_ = caught_up_ && reached >= state.high;
     shard_.set(
         registry_.gauge("tocsin_kafka_lag", "Records of the partition that are not processed yet.",
                         {{"topic", at.topic}, {"partition", std::to_string(at.partition)}}),

@@ -82,6 +82,7 @@ class KafkaSource {
     std::string group;
     StartAt start_at = StartAt::kEarliest;  // for a group without committed offsets
     std::int64_t rewind_records_max = 0;    // of one partition
+    std::string stage = "events";           // label of its metrics
     // Partition n of every topic goes to the same member of the group.
     bool copartitioned = false;
   };
@@ -103,6 +104,18 @@ class KafkaSource {
   // Commits are sent in the background unless `wait`, which takes two seconds at most; one that
   // fails is repeated with the next.  False: waited for, and failed.
   bool commit(std::span<const Position> positions, bool wait);
+
+  // For whoever commits them in a transaction: as a list, and as which member.
+  [[nodiscard]] kafka::PartitionList offsets(std::span<const Position> positions) const;
+  [[nodiscard]] kafka::GroupMetadata group_metadata() const;
+
+  // As the brokers have it now; 0: it cannot be had.
+  [[nodiscard]] std::int32_t partitions_of(const std::string& topic) const;
+  // Whether everything that was there at the last `publish` has been read.
+  [[nodiscard]] bool caught_up() const { return caught_up_; }
+
+  // Everything assigned is read again from what is committed.  False: the source has failed.
+  bool reread();
 
   void pause();
   void resume();
@@ -138,7 +151,7 @@ class KafkaSource {
   void handle_poll_error(const rd_kafka_message_t& message);
   void fail(std::string_view event, std::string_view reason);
   void count_error(std::string_view kind);
-  kafka::PartitionList assignment() const;
+  [[nodiscard]] kafka::PartitionList assignment() const;
 
   Subscription subscription_;
   Listener& listener_;
@@ -152,6 +165,7 @@ class KafkaSource {
   log::Sampler sampler_;
   bool commit_in_flight_ = false;
   bool paused_ = false;
+  bool caught_up_ = false;
   bool closed_ = false;
 
   metrics::CounterId rebalances_;

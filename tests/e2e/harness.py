@@ -120,6 +120,7 @@ def write_config(path, bootstrap, group, topics, http_port, **sections):
         "http": {"listen": f"127.0.0.1:{http_port}"},
         "log": {"format": "json", "level": "info"},
         "workers": 1,
+        "selftest": {"interval_seconds": 0},  # tests count events
         "rules": {"packs": [str(REPO / "rules" / "packs")], "systems": []},
     }
     for name, section in sections.items():
@@ -265,7 +266,7 @@ class Producer:
 class Pipeline:
     """Fresh topics and a fresh group on a broker, and the tocsin processes that serve them."""
 
-    def __init__(self, broker, directory, name, partitions=3):
+    def __init__(self, broker, directory, name, partitions=3, findings_partitions=1):
         self.broker = broker
         self.directory = pathlib.Path(directory) / name
         self.directory.mkdir(parents=True)
@@ -274,13 +275,18 @@ class Pipeline:
         self.events = f"events-{unique}"
         self.findings = f"findings-{unique}"
         self.dead_letter = f"dead-letter-{unique}"
+        self.control = f"control-{unique}"
+        self.incidents = f"incidents-{unique}"
         self.members_ = 0
-        for topic, count in ((self.events, partitions), (self.findings, 1), (self.dead_letter, 1)):
-            kafka_tool("create-topic", broker.bootstrap, topic, count)
+        for topic, count, *options in ((self.events, partitions), (self.findings, findings_partitions),
+                                       (self.dead_letter, 1), (self.control, findings_partitions),
+                                       (self.incidents, findings_partitions, "cleanup.policy=compact")):
+            kafka_tool("create-topic", broker.bootstrap, topic, count, *options)
         write_profile(self.directory / "systems")
 
     def config(self, http_port, name="tocsin", **sections):
-        topics = {"events": [self.events], "findings": self.findings, "dead_letter": self.dead_letter}
+        topics = {"events": [self.events], "findings": self.findings, "dead_letter": self.dead_letter,
+                  "control": self.control, "incidents": self.incidents}
         sections.setdefault("rules", {})["systems"] = [str(self.directory / "systems")]
         return write_config(self.directory / f"{name}.yaml", self.broker.bootstrap, self.group, topics, http_port,
                             **sections)
@@ -307,6 +313,20 @@ class Pipeline:
         return [json.loads(line) for line in
                 kafka_tool("consume", self.broker.bootstrap, self.findings, "--timeout", timeout, *wait)]
 
+    def read_incidents(self):
+        """What the compacted topic says now: {id: incident}, those that were deleted or merged left out."""
+        latest = {}
+        for line in kafka_tool("consume", self.broker.bootstrap, self.incidents, "--meta", "--timeout", 30):
+            record = json.loads(line)
+            latest.pop(record["key"], None)
+            if record["value"]:
+                latest[record["key"]] = json.loads(record["value"])
+        return {key: incident for key, incident in latest.items() if incident["state"] != "merged"}
+
+    def say(self, *events):
+        """Control events, as an orchestrator or a person would write them."""
+        kafka_tool("produce", self.broker.bootstrap, self.control, "--key-field", "system", lines=map(json.dumps, events))
+
     def read_dead_letters(self, count, timeout=30):
         """Dead letters with key, headers and value."""
         return [json.loads(line) for line in
@@ -323,6 +343,11 @@ def write_profile(folder):
 
 def replay(directory, lines):
     """The findings of `tocsin replay` over events: what a stream of them must give, whatever happens to it."""
+    return replay_both(directory, lines)[0]
+
+
+def replay_both(directory, lines):
+    """(findings, incidents) of `tocsin replay`."""
     directory = pathlib.Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     events, out = directory / "events.jsonl", directory / "findings.jsonl"
@@ -330,11 +355,30 @@ def replay(directory, lines):
     topics = {"events": ["unused"], "findings": "unused", "dead_letter": "unused"}
     config = write_config(directory / "tocsin.yaml", "127.0.0.1:1", "unused", topics, free_port(),
                           rules={"systems": [str(write_profile(directory / "systems"))]})
-    status, _, said = run_tocsin("replay", "--config", config, "--out", out, events)
+    incidents = directory / "incidents.jsonl"
+    status, _, said = run_tocsin("replay", "--config", config, "--out", out, "--incidents", incidents, events)
     if status:
         raise AssertionError(f"tocsin replay: exit status {status}:\n{said}")
-    with open(out, encoding="utf-8") as stream:
-        return [json.loads(line) for line in stream]
+    with open(out, encoding="utf-8") as found, open(incidents, encoding="utf-8") as joined:
+        return [json.loads(line) for line in found], [json.loads(line) for line in joined]
+
+
+def facts_of(incident):
+    """What of an incident depends on the events alone, and neither on where they were read from nor on when."""
+    return {key: incident[key] for key in ("incident_id", "system", "severity", "categories", "first_misuse",
+                                           "last_misuse", "findings", "context", "more_rules", "owner")} | {
+        "rules": [[rule["rule"], rule["count"], rule["first_time"], rule["last_time"]] for rule in incident["rules"]],
+        "chain": [step["finding_id"] for step in incident["chain"]],
+        "sessions": sorted(part["session_id"] for part in incident["sessions"])}
+
+
+def difference(incidents, expected):
+    """The first difference between two sets of incidents, as a text; None: there is none."""
+    have, want = ({incident["incident_id"]: facts_of(incident) for incident in some} for some in (incidents, expected))
+    for key in sorted(have.keys() | want.keys()):
+        if have.get(key) != want.get(key):
+            return f"{key}: {json.dumps(have.get(key))} instead of {json.dumps(want.get(key))}"
+    return None
 
 
 def compare(findings, expected):

@@ -128,8 +128,8 @@ class PipelineTest(unittest.TestCase):
             first.start(wait_ready=False)
             second.start()
             first.wait_status(200, harness.READY_TIMEOUT_S)
-            wait_until(lambda: first.total("tocsin_kafka_assigned_partitions") > 0 and
-                       second.total("tocsin_kafka_assigned_partitions") > 0, harness.READY_TIMEOUT_S,
+            wait_until(lambda: first.total("tocsin_kafka_assigned_partitions", stage="events") > 0 and
+                       second.total("tocsin_kafka_assigned_partitions", stage="events") > 0, harness.READY_TIMEOUT_S,
                        "both members have partitions")
             producer = pipeline.producing(lines, RATE)
             processed = first.wait_total("tocsin_events_total", len(lines) // 8)

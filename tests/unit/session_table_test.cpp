@@ -123,6 +123,17 @@ TEST_CASE("events out of order belong to the session") {
   CHECK(t.touch("a", 105s).arrivals == 3);
 }
 
+TEST_CASE("a clock that is years ahead ends nobody's session") {
+  Table t;
+  t.touch("a", 0s);
+  t.touch("b", 1s);
+  for (int i = 0; i < 50; ++i) t.touch("wrong", 24h * 365 * 900 + i * 1s);
+  CHECK(t.touch("a", 2s).arrivals == 2);
+  CHECK(t.touch("b", 3s).arrivals == 2);
+  CHECK(t.table.take_ahead() == 50);
+  CHECK(t.table.take_expired() == 0);
+}
+
 TEST_CASE("times from year 0000 to 9999 do not confuse it") {
   Table t;
   const auto year = [](int y) {

@@ -1,0 +1,135 @@
+#include "daemon/sink/transaction.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <random>
+#include <utility>
+
+namespace tocsin {
+namespace {
+
+using Error = std::unique_ptr<rd_kafka_error_t, decltype(&rd_kafka_error_destroy)>;
+
+Error owned(rd_kafka_error_t* error) { return {error, &rd_kafka_error_destroy}; }
+
+int left_ms(std::chrono::steady_clock::time_point deadline) {
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+      deadline - std::chrono::steady_clock::now());
+  return static_cast<int>(std::max<std::int64_t>(1, left.count()));
+}
+
+// Nobody takes over another process's transactions: the group's generation is what fences.
+std::string transactional_id(std::string_view name) {
+  std::random_device random;
+  return fmt::format("{}-{:08x}{:08x}", kafka::client_id(name), random(), random());
+}
+
+}  // namespace
+
+std::expected<std::unique_ptr<TransactionalSink>, std::string> TransactionalSink::create(
+    const Config& config, std::string_view name, metrics::Registry& registry) {
+  kafka::Properties properties = config.kafka;
+  properties.try_emplace("client.id", kafka::client_id(name));
+  properties.try_emplace("partitioner", "murmur2_random");
+  properties["linger.ms"] = "0";  // the end of the transaction flushes
+  properties["transactional.id"] = transactional_id(name);
+  properties["transaction.timeout.ms"] = std::to_string(kTimeLimit.count());
+  properties["enable.idempotence"] = "true";
+  properties["acks"] = "all";
+  properties["message.timeout.ms"] = std::to_string(kTimeLimit.count());
+  auto conf = kafka::make_conf(properties, kafka::Scope::kProducer);
+  if (!conf) return std::unexpected(conf.error());
+  std::unique_ptr<TransactionalSink> sink(new TransactionalSink(registry));
+  kafka::route_logs(conf->get());
+  std::array<char, 512> error{};
+  sink->handle_.reset(rd_kafka_new(RD_KAFKA_PRODUCER, conf->get(), error.data(), error.size()));
+  if (sink->handle_ == nullptr) return std::unexpected(std::string(error.data()));
+  static_cast<void>(conf->release());  // the handle owns it now
+  return sink;
+}
+
+TransactionalSink::TransactionalSink(metrics::Registry& registry) : shard_(registry.make_shard()) {
+  aborted_ = registry.counter("tocsin_sink_transactions_aborted_total",
+                              "Batches of incident changes that were not written and are done "
+                              "again.");
+}
+
+template <typename Step>
+TransactionalSink::Result TransactionalSink::attempt(std::string_view what,
+                                                     Clock::time_point deadline, const Step& step) {
+  while (true) {
+    const Error error = owned(step(left_ms(deadline)));
+    if (error == nullptr) return Result::kCommitted;
+    const log::Sampler::Verdict verdict = sampler_.admit(rd_kafka_error_name(error.get()));
+    if (verdict.log) {
+      log::warn("sink.transaction", "a step of a transaction failed",
+                {{"step", what},
+                 {"error", rd_kafka_error_string(error.get())},
+                 {"suppressed", verdict.suppressed}});
+    }
+    if (rd_kafka_error_is_fatal(error.get()) != 0) return Result::kFailed;
+    const bool again = rd_kafka_error_is_retriable(error.get()) != 0 && Clock::now() < deadline;
+    if (!again) return Result::kAborted;
+  }
+}
+
+bool TransactionalSink::produce(const KafkaSink::Message& message) {
+  // librdkafka copies: the message may go before the report comes.
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): it does not write to it
+  void* const payload = message.payload ? const_cast<char*>(message.payload->data()) : nullptr;
+  const std::size_t size = message.payload ? message.payload->size() : 0;
+  const auto error = rd_kafka_producev(handle_.get(), RD_KAFKA_V_TOPIC(message.topic.c_str()),
+                                       RD_KAFKA_V_PARTITION(message.partition),
+                                       RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+                                       RD_KAFKA_V_KEY(message.key.data(), message.key.size()),
+                                       RD_KAFKA_V_VALUE(payload, size), RD_KAFKA_V_END);
+  if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return true;
+  const log::Sampler::Verdict verdict = sampler_.admit(rd_kafka_err2name(error));
+  if (verdict.log) {
+    log::error("sink.refused", "an incident was refused; the batch is done again",
+               {{"topic", message.topic},
+                {"error", rd_kafka_err2str(error)},
+                {"suppressed", verdict.suppressed}});
+  }
+  return false;
+}
+
+TransactionalSink::Result TransactionalSink::write(std::span<const KafkaSink::Message> messages,
+                                                   std::span<const Position> positions,
+                                                   const KafkaSource& source) {
+  const auto deadline = Clock::now() + kTimeLimit;
+  rd_kafka_t* const handle = handle_.get();
+  if (!initialised_) {
+    const Result done = attempt(
+        "init", deadline, [&](int wait_ms) { return rd_kafka_init_transactions(handle, wait_ms); });
+    if (done != Result::kCommitted) return done;
+    initialised_ = true;
+  }
+  Result done = attempt("begin", deadline, [&](int) { return rd_kafka_begin_transaction(handle); });
+  if (done != Result::kCommitted) return done;
+  for (const KafkaSink::Message& message : messages) {
+    if (!produce(message)) return abort();
+  }
+  const kafka::PartitionList offsets = source.offsets(positions);
+  const auto group = source.group_metadata();
+  done = attempt("offsets", deadline, [&](int wait_ms) {
+    return rd_kafka_send_offsets_to_transaction(handle, offsets.get(), group.get(), wait_ms);
+  });
+  if (done == Result::kCommitted) {
+    done = attempt("commit", deadline,
+                   [&](int wait_ms) { return rd_kafka_commit_transaction(handle, wait_ms); });
+  }
+  return done == Result::kAborted ? abort() : done;
+}
+
+TransactionalSink::Result TransactionalSink::abort() {
+  shard_.add(aborted_);
+  const Result done = attempt("abort", Clock::now() + kTimeLimit, [&](int wait_ms) {
+    return rd_kafka_abort_transaction(handle_.get(), wait_ms);
+  });
+  // One that can neither be committed nor aborted: another producer must begin anew.
+  return done == Result::kCommitted ? Result::kAborted : Result::kFailed;
+}
+
+}  // namespace tocsin

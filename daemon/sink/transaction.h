@@ -1,0 +1,65 @@
+// A transactional Kafka producer: what a batch changes and how far it was read, together or not at
+// all.
+//
+// The offsets go with the transaction (KIP-447), so that a member whom the group has expelled, and
+// who does not know it yet, is refused: what it wrote is never seen by readers of committed
+// records.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "daemon/config.h"
+#include "daemon/log.h"
+#include "daemon/metrics/registry.h"
+#include "daemon/sink/kafka_sink.h"
+#include "daemon/source/kafka_client.h"
+#include "daemon/source/kafka_source.h"
+
+namespace tocsin {
+
+// Not thread-safe: one thread owns it and the source whose offsets it commits.
+class TransactionalSink {
+ public:
+  enum class Result : std::uint8_t {
+    kCommitted,
+    kAborted,  // nothing was written; read again from what is committed
+    kFailed,   // the producer cannot go on: the process must be started anew
+  };
+  // How long one transaction may take in all, brokers away included; readers of committed records
+  // wait this long at most for one that a killed process left open.
+  static constexpr std::chrono::milliseconds kTimeLimit{10'000};
+
+  static std::expected<std::unique_ptr<TransactionalSink>, std::string> create(
+      const Config& config, std::string_view name, metrics::Registry& registry);
+  TransactionalSink(const TransactionalSink&) = delete;
+  TransactionalSink& operator=(const TransactionalSink&) = delete;
+  ~TransactionalSink() = default;
+
+  // Messages in order; tickets mean nothing here.  Waits for the brokers, up to kTimeLimit.
+  Result write(std::span<const KafkaSink::Message> messages, std::span<const Position> positions,
+               const KafkaSource& source);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  explicit TransactionalSink(metrics::Registry& registry);
+  // Calls `step` until it succeeds, has failed for good, or time is up.
+  template <typename Step>
+  Result attempt(std::string_view what, Clock::time_point deadline, const Step& step);
+  [[nodiscard]] bool produce(const KafkaSink::Message& message);
+  Result abort();
+
+  metrics::Shard& shard_;
+  metrics::CounterId aborted_;
+  kafka::Handle handle_;
+  bool initialised_ = false;
+  log::Sampler sampler_;
+};
+
+}  // namespace tocsin
