@@ -127,7 +127,7 @@ bool is_closed(const Incident& incident) {
          (!incident.last_unsafe || last.time >= *incident.last_unsafe);
 }
 
-std::size_t held(const std::string& text) { return sizeof(text) + text.capacity(); }
+std::size_t held(const std::string& text) { return sizeof(std::string) + text.capacity(); }
 
 std::size_t held(const Touched& touched) {
   std::size_t bytes = 0;
