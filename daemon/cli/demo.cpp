@@ -164,7 +164,8 @@ int demo(const Options& options) {
 
   log::configure(config.log.format, config.log.level);
   for (const std::string& topic :
-       {config.topics.events[0], config.topics.findings, config.topics.dead_letter}) {
+       {config.topics.events[0], config.topics.findings, config.topics.dead_letter,
+        config.topics.control, config.topics.incidents}) {
     (*broker)->create_topic(topic, kPartitions);
   }
   Daemon::block_signals();

@@ -120,6 +120,8 @@ Cluster::Cluster(int event_partitions) {
   broker_->create_topic(kEvents, event_partitions);
   broker_->create_topic(kFindings, kOutPartitions);
   broker_->create_topic(kDeadLetters, kOutPartitions);
+  broker_->create_topic(kControl, kOutPartitions);
+  broker_->create_topic(kIncidents, kOutPartitions);
   const std::string brokers = broker_->bootstrap_servers();
   producer_ = client(RD_KAFKA_PRODUCER,
                      {{"bootstrap.servers", brokers}, {"message.max.bytes", "10000000"}});
@@ -148,6 +150,9 @@ Config Cluster::config(const std::string& group) const {
                   {"reconnect.backoff.max.ms", "200"}};
   config.topics.events = {kEvents};
   config.topics.findings = kFindings;
+  config.topics.control = kControl;
+  config.topics.incidents = kIncidents;
+  config.selftest_interval = std::chrono::seconds(0);  // tests count events
   config.topics.dead_letter = kDeadLetters;
   config.workers = 1;
   config.batch.wait = std::chrono::milliseconds(20);

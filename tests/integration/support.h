@@ -51,6 +51,8 @@ class Cluster {
   static constexpr const char* kEvents = "events";
   static constexpr const char* kFindings = "findings";
   static constexpr const char* kDeadLetters = "dead-letters";
+  static constexpr const char* kControl = "control";
+  static constexpr const char* kIncidents = "incidents";
 
   explicit Cluster(int event_partitions = 1);
   Cluster(const Cluster&) = delete;
