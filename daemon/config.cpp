@@ -239,6 +239,20 @@ void read_duration(MapReader& reader, std::string_view key, std::int64_t min, st
   *out = Duration(count);
 }
 
+void read_incidents(MapReader reader, Config& config) {
+  incident::Limits& limits = config.incidents;
+  limits.idle = config.sessions.idle;
+  read_duration(reader, "link_seconds", 0, 30 * 86'400, &limits.link);
+  read_duration(reader, "retention_seconds", 3600, 365 * 86'400, &limits.retention);
+  reader.number("remembered_max", 1, 1'000'000, &limits.incidents_max);
+  static constexpr std::array<std::string_view, 3> kModes = {"off", "dry_run", "on"};
+  auto mode = static_cast<std::size_t>(limits.requests);
+  reader.choice("requests", kModes, &mode);
+  limits.requests = static_cast<incident::RequestMode>(mode);
+  read_duration(reader, "request_timeout_seconds", 1, 86'400, &limits.request_timeout);
+  reader.finish();
+}
+
 void read_topics(MapReader topics, bool kafka_needed, Config& config) {
   topics.strings("events", &config.topics.events);
   if (const Node* node = topics.node("events"); kafka_needed && config.topics.events.empty()) {
@@ -258,6 +272,7 @@ void read_topics(MapReader topics, bool kafka_needed, Config& config) {
   topics.string("findings", &config.topics.findings);
   topics.string("control", &config.topics.control);
   topics.string("incidents", &config.topics.incidents);
+  topics.string("requests", &config.topics.requests);
   topics.string("dead_letter", &config.topics.dead_letter);
   static constexpr std::array<std::string_view, 2> kStartAt = {"earliest", "latest"};
   auto start = static_cast<std::size_t>(config.topics.start_at);
@@ -374,6 +389,7 @@ Config load_config(const std::filesystem::path& path, bool kafka_needed,
   read_duration(session, "idle_seconds", 10, 604'800, &config.sessions.idle);
   session.number("rewind_records_max", 0, 1'000'000'000, &config.rewind_records_max);
   session.finish();
+  read_incidents(root.map("incidents"), config);
   MapReader selftest = root.map("selftest");
   read_duration(selftest, "interval_seconds", 0, 3600, &config.selftest_interval);
   selftest.finish();

@@ -18,6 +18,7 @@
 
 #include "daemon/decode/native.h"
 #include "daemon/diagnostics.h"
+#include "daemon/incident/incident_table.h"
 #include "daemon/log.h"
 #include "daemon/session/session_table.h"
 #include "daemon/yaml/document.h"
@@ -36,6 +37,7 @@ struct Config {
     std::string findings = "tocsin.findings";
     std::string control = "tocsin.control";      // as many partitions as findings
     std::string incidents = "tocsin.incidents";  // ... and compacted; empty: no incidents here
+    std::string requests = "tocsin.requests";    // for containment, see `incidents.requests`
     std::string dead_letter;                     // empty: rejected records are counted and dropped
     StartAt start_at = StartAt::kEarliest;       // for a group without committed offsets
   } topics;
@@ -64,7 +66,8 @@ struct Config {
     bool watch = true;                           // reload when a file has changed
     bool demote = true;                          // rules that cost or say too much (rule_watch.h)
   } rules;
-  std::string hmac_secret;  // empty: a random key a process
+  std::string hmac_secret;     // empty: a random key a process
+  incident::Limits incidents;  // `idle` is the sessions'
   // Between two self-test events; 0: none.
   std::chrono::seconds selftest_interval{30};
   // The map under `detectors`, or null; each detector reads its own.

@@ -62,7 +62,6 @@ IncidentWorker::IncidentWorker(const Config& config, std::shared_ptr<const Polic
       registry_(registry),
       shard_(registry.make_shard()),
       policy_(std::move(policy)),
-      limits_({.idle = config.sessions.idle}),
       decoder_(config.decode) {
   metrics_.emplace(registry_, shard_, system_names(*policy_), rule_names(*policy_));
   selftest_success_ = registry.gauge(
@@ -231,6 +230,14 @@ void IncidentWorker::on_containment_failed(const Finding& finding) {
       .topic = config_.topics.findings, .key = finding.system, .payload = to_json(finding)});
 }
 
+// Its id depends on the incident and the action alone: whoever acts on it can drop a repeat.
+void IncidentWorker::on_request(const incident::Incident& incident,
+                                const incident::ContainmentRequest& request) {
+  changes_.emplace_back(KafkaSink::Message{.topic = config_.topics.requests,
+                                           .key = incident.system,
+                                           .payload = incident::to_json(incident, request)});
+}
+
 void IncidentWorker::on_judgement(std::string_view rule, std::string_view what,
                                   Judgement judgement) {
   precision_.judge(rule, what, judgement);
@@ -380,7 +387,7 @@ bool IncidentWorker::restore(std::int32_t partition, Lane& lane) {
 }
 
 std::unique_ptr<IncidentWorker::Lane> IncidentWorker::make_lane() const {
-  return std::make_unique<Lane>(limits_,
+  return std::make_unique<Lane>(config_.incidents,
                                 [this](std::string_view system) { return profile_of(system); });
 }
 

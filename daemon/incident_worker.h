@@ -75,6 +75,8 @@ class IncidentWorker final : private KafkaSource::Listener, private incident::Li
   void on_incident(const incident::Incident& incident, const incident::Before& before) override;
   void on_forgotten(const incident::Incident& incident, std::span<const std::string> ids) override;
   void on_containment_failed(const Finding& finding) override;
+  void on_request(const incident::Incident& incident,
+                  const incident::ContainmentRequest& request) override;
   void on_judgement(std::string_view rule, std::string_view what, Judgement judgement) override;
 
   void turn();
@@ -101,7 +103,6 @@ class IncidentWorker final : private KafkaSource::Listener, private incident::Li
   metrics::Registry& registry_;
   metrics::Shard& shard_;
   std::shared_ptr<const Policy> policy_;
-  incident::Limits limits_;
   incident::FindingReader findings_;
   incident::IncidentReader incidents_;
   NativeDecoder decoder_;

@@ -41,12 +41,11 @@ class Output final : public PipelineOutput {
  public:
   // `explainer`: tells of one session instead of writing findings; may be null.
   Output(std::ostream& out, Explainer* explainer, const Policy& policy,
-         const SessionLimits& sessions)
+         const incident::Limits& limits)
       : out_(out),
         explainer_(explainer),
         incidents_(
-            {.idle = sessions.idle},
-            [&policy](std::string_view system) { return profile_of(policy, system); },
+            limits, [&policy](std::string_view system) { return profile_of(policy, system); },
             [this](const Finding& finding) { write(finding); }) {}
 
   void on_event(const Event& event, const EventContext& context) override {
@@ -187,6 +186,14 @@ bool write_file(const std::string& path, std::string_view text) {
   return false;
 }
 
+// Nobody is there to contain what is over.
+incident::Limits incident_limits(const Config& config) {
+  incident::Limits limits = config.incidents;
+  if (limits.requests == incident::RequestMode::kOn)
+    limits.requests = incident::RequestMode::kDryRun;
+  return limits;
+}
+
 int replay(const Options& options) {
   Diagnostics diagnostics;
   Config config =
@@ -235,7 +242,7 @@ int replay(const Options& options) {
   if (!options.explain.empty()) {
     explainer.emplace(out, options.explain, to_stdout && colour(stdout));
   }
-  Output output(out, explainer ? &*explainer : nullptr, *policy, config.sessions);
+  Output output(out, explainer ? &*explainer : nullptr, *policy, incident_limits(config));
   Progress progress;
   const auto start = std::chrono::steady_clock::now();
   bool complete = true;

@@ -1,5 +1,7 @@
 #include "daemon/incident/incident_json.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <functional>
@@ -9,11 +11,13 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/incident/json_fields.h"
+#include "daemon/redact.h"
 
 namespace tocsin::incident {
 namespace {
 
 using Json = nlohmann::ordered_json;
+constexpr std::size_t kIdDigits = 32;
 using Error = std::optional<RecordReject>;
 using Element = JsonFields::Element;
 
@@ -341,6 +345,23 @@ std::string to_json(const Incident& incident) {
   for (const SessionPart& part : incident.sessions) json["sessions"].push_back(json_of(part));
   // ASCII only: session ids and tool names are an attacker's, and incidents are looked at in
   // terminals.
+  return json.dump(-1, ' ', true, Json::error_handler_t::replace);
+}
+
+std::string to_json(const Incident& incident, const ContainmentRequest& request) {
+  const std::string_view action = name_of(request.action);
+  Json json = {
+      {"request_id", sha256_hex(fmt::format("request\n{}\n{}", incident.incident_id, action))
+                         .substr(0, kIdDigits)},
+      {"time", format_time(request.time)},
+      {"incident_id", incident.incident_id},
+      {"system", incident.system},
+      {"severity", name_of(incident.severity)},
+      {"action", action},
+      {"owner", incident.owner.empty() ? Json(nullptr) : Json(incident.owner)},
+      {"contact", incident.contact.empty() ? Json(nullptr) : Json(incident.contact)},
+      {"sessions", Json::array()}};
+  for (const SessionPart& part : incident.sessions) json["sessions"].push_back(part.session_id);
   return json.dump(-1, ' ', true, Json::error_handler_t::replace);
 }
 

@@ -37,6 +37,10 @@ namespace tocsin::incident {
 // the profile's owner fields are short.
 std::string to_json(const Incident& incident);
 
+// A request for containment, as it is sent: {"request_id", "time", "incident_id", "system",
+// "severity", "action", "owner", "contact", "sessions": []}.  One line, plain ASCII.
+std::string to_json(const Incident& incident, const ContainmentRequest& request);
+
 // Reads what `to_json` wrote: the same incident.  Hostile input is refused or bounded like our own:
 // no list is longer than incident.h allows.  Reuses its memory; not thread-safe.
 class IncidentReader {

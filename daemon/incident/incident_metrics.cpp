@@ -59,6 +59,16 @@ Metrics::Metrics(metrics::Registry& registry, metrics::Shard& shard,
   restore_conflicts_ = registry.counter("tocsin_incident_restore_conflicts_total",
                                         "Records of incidents that contradict others.");
   state_bytes_ = registry.gauge("tocsin_incident_state_bytes", "Memory held by incidents.");
+  for (std::size_t action = 0; action < kContainmentActionCount; ++action) {
+    for (std::size_t state = 0; state < kRequestStateCount; ++state) {
+      requests_[action][state] =
+          registry.gauge("tocsin_containment_requests",
+                         "Requests for containment of the incidents that are remembered.",
+                         {{"action", std::string(containment_action_names()[action])},
+                          {"state", std::string(request_state_names()[state])}});
+      shard_.set(requests_[action][state], 0);
+    }
+  }
 }
 
 void Metrics::add_system(metrics::Registry& registry, const std::string& system) {
@@ -119,11 +129,15 @@ void Metrics::publish(std::span<IncidentTable* const> tables) {
     EventTime oldest = EventTime::max();
   };
   std::map<const Series*, Open> open;
+  std::array<std::array<double, kRequestStateCount>, kContainmentActionCount> requests{};
   std::size_t bytes = 0;
   for (IncidentTable* table : tables) {
     add(table->take_counts());
     bytes += table->bytes();
     table->for_each([&](const Incident& incident) {
+      for (const ContainmentRequest& request : incident.requests) {
+        ++requests[std::to_underlying(request.action)][std::to_underlying(request.state)];
+      }
       if (incident.state != State::kOpen) return;
       Open& at = open[&series(incident)];
       ++at.count;
@@ -131,6 +145,11 @@ void Metrics::publish(std::span<IncidentTable* const> tables) {
     });
   }
   shard_.set(state_bytes_, static_cast<double>(bytes));
+  for (std::size_t action = 0; action < kContainmentActionCount; ++action) {
+    for (std::size_t state = 0; state < kRequestStateCount; ++state) {
+      shard_.set(requests_[action][state], requests[action][state]);
+    }
+  }
   for (auto& [system, all] : systems_) {
     for (Series& ids : all) {
       const auto found = open.find(&ids);

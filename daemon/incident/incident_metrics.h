@@ -60,6 +60,8 @@ class Metrics {
   metrics::CounterId unmatched_;
   metrics::CounterId restore_conflicts_;
   metrics::GaugeId state_bytes_;
+  // By action and state of the request.
+  std::array<std::array<metrics::GaugeId, kRequestStateCount>, kContainmentActionCount> requests_;
 };
 
 }  // namespace tocsin::incident

@@ -277,16 +277,17 @@ class Pipeline:
         self.dead_letter = f"dead-letter-{unique}"
         self.control = f"control-{unique}"
         self.incidents = f"incidents-{unique}"
+        self.requests = f"requests-{unique}"
         self.members_ = 0
         for topic, count, *options in ((self.events, partitions), (self.findings, findings_partitions),
-                                       (self.dead_letter, 1), (self.control, findings_partitions),
+                                       (self.dead_letter, 1), (self.requests, 1), (self.control, findings_partitions),
                                        (self.incidents, findings_partitions, "cleanup.policy=compact")):
             kafka_tool("create-topic", broker.bootstrap, topic, count, *options)
         write_profile(self.directory / "systems")
 
     def config(self, http_port, name="tocsin", **sections):
         topics = {"events": [self.events], "findings": self.findings, "dead_letter": self.dead_letter,
-                  "control": self.control, "incidents": self.incidents}
+                  "control": self.control, "incidents": self.incidents, "requests": self.requests}
         sections.setdefault("rules", {})["systems"] = [str(self.directory / "systems")]
         return write_config(self.directory / f"{name}.yaml", self.broker.bootstrap, self.group, topics, http_port,
                             **sections)
@@ -323,6 +324,10 @@ class Pipeline:
                 latest[record["key"]] = json.loads(record["value"])
         return {key: incident for key, incident in latest.items() if incident["state"] != "merged"}
 
+    def read_requests(self, count):
+        """Requests for containment; waits for that many."""
+        return [json.loads(line) for line in kafka_tool("consume", self.broker.bootstrap, self.requests, "--count", count)]
+
     def say(self, *events):
         """Control events, as an orchestrator or a person would write them."""
         kafka_tool("produce", self.broker.bootstrap, self.control, "--key-field", "system", lines=map(json.dumps, events))
@@ -334,10 +339,10 @@ class Pipeline:
                            timeout)]
 
 
-def write_profile(folder):
+def write_profile(folder, **more):
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{SYSTEM}.yaml").write_text(json.dumps(PROFILE, indent=2) + "\n", encoding="utf-8")
+    (folder / f"{SYSTEM}.yaml").write_text(json.dumps(PROFILE | more, indent=2) + "\n", encoding="utf-8")
     return folder
 
 

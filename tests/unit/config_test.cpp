@@ -104,7 +104,11 @@ TEST_CASE("every key can be set in the file") {
 kafka:
   bootstrap.servers: b:9092
   group.id: g
-topics: {{events: [a, b], findings: f, dead_letter: d, start_at: latest}}
+topics: {{events: [a, b], findings: f, control: c, incidents: i, requests: r, dead_letter: d,
+         start_at: latest}}
+incidents: {{link_seconds: 1, retention_seconds: 3601, remembered_max: 2, requests: dry_run,
+            request_timeout_seconds: 3}}
+selftest: {{interval_seconds: 4}}
 workers: 7
 batch: {{records_max: 8, wait_ms: 9}}
 limits: {{event_bytes_max: 2048, depth_max: 10, leaves_max: 101, tools_max: 12,
@@ -122,6 +126,16 @@ detectors: {{loop: {{repeats_min: 3}}}}
   CHECK(config.kafka.at("group.id") == "g");
   CHECK(config.topics.events == Strings{"a", "b"});
   CHECK(config.topics.findings == "f");
+  CHECK(config.topics.control == "c");
+  CHECK(config.topics.incidents == "i");
+  CHECK(config.topics.requests == "r");
+  CHECK(config.incidents.link.count() == 1);
+  CHECK(config.incidents.retention.count() == 3601);
+  CHECK(config.incidents.incidents_max == 2);
+  CHECK(config.incidents.requests == incident::RequestMode::kDryRun);
+  CHECK(config.incidents.request_timeout.count() == 3);
+  CHECK(config.incidents.idle.count() == 60);
+  CHECK(config.selftest_interval.count() == 4);
   CHECK(config.topics.dead_letter == "d");
   CHECK(config.topics.start_at == StartAt::kLatest);
   CHECK(config.workers == 7);
