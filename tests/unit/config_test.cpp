@@ -617,6 +617,9 @@ TEST_CASE("the sample configuration has every key, with its default") {
       "kafka.group.id",
       "topics.events",
       "topics.findings",
+      "topics.control",
+      "topics.incidents",
+      "topics.requests",
       "topics.dead_letter",
       "topics.start_at",
       "workers",
@@ -629,6 +632,12 @@ TEST_CASE("the sample configuration has every key, with its default") {
       "limits.state_bytes_max",
       "session.idle_seconds",
       "session.rewind_records_max",
+      "incidents.link_seconds",
+      "incidents.retention_seconds",
+      "incidents.remembered_max",
+      "incidents.requests",
+      "incidents.request_timeout_seconds",
+      "selftest.interval_seconds",
       "http.listen",
       "log.format",
       "log.level",
@@ -663,6 +672,15 @@ TEST_CASE("the sample configuration has every key, with its default") {
   const Config& config = loaded.config;
   const Config defaults = Loaded("", {}, false).config;
   CHECK(config.topics.findings == defaults.topics.findings);
+  CHECK(config.topics.control == defaults.topics.control);
+  CHECK(config.topics.incidents == defaults.topics.incidents);
+  CHECK(config.topics.requests == defaults.topics.requests);
+  CHECK(config.incidents.link == defaults.incidents.link);
+  CHECK(config.incidents.retention == defaults.incidents.retention);
+  CHECK(config.incidents.incidents_max == defaults.incidents.incidents_max);
+  CHECK(config.incidents.requests == defaults.incidents.requests);
+  CHECK(config.incidents.request_timeout == defaults.incidents.request_timeout);
+  CHECK(config.selftest_interval == defaults.selftest_interval);
   CHECK(config.topics.start_at == defaults.topics.start_at);
   CHECK(config.workers == defaults.workers);
   CHECK(config.batch.records_max == defaults.batch.records_max);
