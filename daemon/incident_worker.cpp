@@ -295,6 +295,7 @@ void IncidentWorker::start_over() {
   committed_.clear();
   batch_.clear();
   source_->release();
+  if (revoking_) return;
   for (auto& [partition, lane] : lanes_) {
     lane = make_lane();
   }
@@ -323,8 +324,10 @@ void IncidentWorker::on_assigned(std::span<const TopicPartition> partitions) {
 }
 
 void IncidentWorker::on_revoked(std::span<const TopicPartition> partitions, bool lost) {
+  revoking_ = true;
   process_batch();
   if (!lost) flush(true);
+  revoking_ = false;
   for (const TopicPartition& at : partitions) {
     lanes_.erase(at.partition);
     next_.erase(at);

@@ -41,9 +41,9 @@ TEST_CASE("worker: events become findings and committed offsets") {
   cluster.produce({
       output_json("fine", "old", "08:00:00"),
       output_json("fine", "old", "08:00:01"),
-      output_json("fine", "live", "12:00:00"),  // the session before it is idle, and forgotten
-      output_json("a forbidden word", "live", "12:00:01.250"),
-      output_json("fine", "live", "12:00:02"),
+      output_json("fine", "live", "08:40:00"),  // the session before it is idle, and forgotten
+      output_json("a forbidden word", "live", "08:40:01.250"),
+      output_json("fine", "live", "08:40:02"),
   });
   RunningWorker worker(config, registry);
   REQUIRE(eventually([&] {
@@ -59,8 +59,8 @@ TEST_CASE("worker: events become findings and committed offsets") {
   const auto finding = nlohmann::json::parse(messages[0].payload);
   CAPTURE(finding.dump());
   CHECK(finding.at("finding_id").get<std::string>().size() == 32);
-  CHECK(finding.at("time") == "2026-01-05T12:00:01.250Z");
-  CHECK(finding.at("detected_at").get<std::string>() > "2026-01-05T12:00:01.250Z");
+  CHECK(finding.at("time") == "2026-01-05T08:40:01.250Z");
+  CHECK(finding.at("detected_at").get<std::string>() > "2026-01-05T08:40:01.250Z");
   CHECK(finding.at("system") == "bot");
   CHECK(finding.at("session_id") == "live");
   CHECK(finding.at("event_id") == "events/0/3");
@@ -206,10 +206,10 @@ TEST_CASE("worker: a newcomer rebuilds sessions silently and misses nothing") {
       output_json("forbidden, long ago", "ended", "08:00:00"),
       output_json("fine", "ended", "08:00:01"),
       // Five equal calls make a loop; the position below falls between the third and the fourth.
-      call_json("looping", "12:00:00"),
-      output_json("forbidden", "chat", "12:00:01"),
-      call_json("looping", "12:00:02"),
-      call_json("looping", "12:00:03"),
+      call_json("looping", "08:40:00"),
+      output_json("forbidden", "chat", "08:40:01"),
+      call_json("looping", "08:40:02"),
+      call_json("looping", "08:40:03"),
   };
   cluster.produce(records);
   metrics::Registry registry_a;
@@ -222,10 +222,10 @@ TEST_CASE("worker: a newcomer rebuilds sessions silently and misses nothing") {
   CHECK(position.metadata == "tocsin rewind=2");
 
   const std::vector<std::string> more = {
-      call_json("looping", "12:00:04"),
-      output_json("forbidden again", "chat", "12:00:05"),
-      call_json("looping", "12:00:06"),  // the fifth
-      output_json("fine", "chat", "12:00:07"),
+      call_json("looping", "08:40:04"),
+      output_json("forbidden again", "chat", "08:40:05"),
+      call_json("looping", "08:40:06"),  // the fifth
+      output_json("fine", "chat", "08:40:07"),
   };
   cluster.produce(more);
   records.insert(records.end(), more.begin(), more.end());

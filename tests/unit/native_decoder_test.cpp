@@ -296,7 +296,8 @@ TEST_CASE("an unknown verdict is nothing to an event of another type") {
   };
   const std::string bad = R"("guardrail":{"name":"g","verdict":"x"})";
   const Row rows[] = {
-      {"a control event", event("selftest", bad)},
+      {"a control event",
+       event("selftest", R"("selftest":{"id":"a","sent_at":"2026-11-23T08:15:30Z"},)" + bad)},
       {"a call", event("tool_call", R"("tool":{"name":"t"},)" + bad)},
       {"a message", message(R"("text":"a",)" + bad)},
       {"before the type", "{" + bad +

@@ -369,8 +369,8 @@ tools:
   CHECK(states() == std::array{2.0, 2.0, 1.0, 1.0});
   test.pipeline->forget_partition("events", 1);
   CHECK(states() == std::array{1.0, 2.0, 1.0, 1.0});
-  // A day later the sessions are over.
-  test.run({event_json("model_output", R"("text":"fine")", "s9", "2026-01-06T08:00:00Z")});
+  // Half an hour and more later the sessions are over.
+  test.run({event_json("model_output", R"("text":"fine")", "s9", "2026-01-05T08:50:00Z")});
   CHECK(states() == std::array{0.0, 0.0, 0.0, 0.0});
 }
 
@@ -380,7 +380,7 @@ TEST_CASE("gauges stand as they were until they are published; forgetting counts
     return event_json("model_output", R"("text":"fine")", session, time);
   };
   const std::vector<std::string> events = {output_at("s1", "2026-01-05T08:00:00Z"),
-                                           output_at("s2", "2026-01-06T08:00:00Z")};
+                                           output_at("s2", "2026-01-05T08:45:00Z")};
   std::vector<Record> batch;
   for (const std::string& event : events) {
     batch.push_back({.payload = event, .source = {.topic = "events", .partition = 0, .offset = 1}});
@@ -391,12 +391,25 @@ TEST_CASE("gauges stand as they were until they are published; forgetting counts
   CHECK(test.metric("tocsin_sessions_live") == 1);
   CHECK(test.metric("tocsin_sessions_evicted_total", {{"reason", "idle"}}) == 1);
 
-  const std::string later = output_at("s3", "2026-01-07T08:00:00Z");
+  const std::string later = output_at("s3", "2026-01-05T09:30:00Z");
   const Record record{.payload = later, .source = {.topic = "events", .partition = 0, .offset = 2}};
   test.pipeline->run(std::span(&record, 1), test);
   test.pipeline->forget_partition("events", 0);
   CHECK(test.metric("tocsin_sessions_live") == 0);
   CHECK(test.metric("tocsin_sessions_evicted_total", {{"reason", "idle"}}) == 2);
+}
+
+TEST_CASE("a clock that is years ahead is counted and ends nobody's session") {
+  PipelineUnderTest test(make_policy(pack(), {kProfile}));
+  const auto output_at = [](std::string_view session, std::string_view time) {
+    return event_json("model_output", R"("text":"fine")", session, time);
+  };
+  test.run({output_at("s1", "2026-01-05T08:00:00Z"), output_at("wrong", "2999-01-05T08:00:00Z"),
+            output_at("wrong", "2999-01-05T08:00:01Z"), output_at("s2", "1970-01-01T00:00:00Z")});
+  CHECK(test.metric("tocsin_sessions_live") == 3);
+  CHECK(test.metric("tocsin_sessions_evicted_total", {{"reason", "idle"}}) == 0);
+  CHECK(test.metric("tocsin_event_clock_skew_total", {{"direction", "ahead"}}) == 2);
+  CHECK(test.metric("tocsin_event_clock_skew_total", {{"direction", "behind"}}) == 1);
 }
 
 TEST_CASE("control events need no session and are counted") {

@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "daemon/diagnostics.h"
@@ -30,8 +31,8 @@ std::string read(const fs::path& path) {
   return {std::istreambuf_iterator<char>(stream), {}};
 }
 
-// Traffic of sessions that is anything but well-behaved: every event type, colliding and missing
-// ids, odd values.
+// Traffic of sessions that is anything but well-behaved: every type but control events, colliding
+// and missing ids, odd values.
 std::vector<std::string> hostile_session(std::uint32_t seed, int events) {
   std::mt19937 dice(seed);
   const auto pick = [&](const auto&... options) {
@@ -40,7 +41,8 @@ std::vector<std::string> hostile_session(std::uint32_t seed, int events) {
   };
   std::vector<std::string> out;
   for (int i = 0; i < events; ++i) {
-    const std::string type(event_type_names()[dice() % kEventTypeCount]);
+    const std::string type(
+        event_type_names()[dice() % std::to_underlying(EventType::kContainment)]);
     const std::string id = pick("c1", "c2", "", "c" + std::to_string(i));
     const std::string session = pick("s1", "s2", "s" + std::to_string(i / 10));
     const std::string name = pick("send_email", "bash", "x", "t" + std::to_string(i));

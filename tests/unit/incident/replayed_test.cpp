@@ -79,7 +79,9 @@ class Through final : public PipelineOutput {
             {.policy = policy, .metrics = std::make_shared<const PolicyMetrics>(registry, *policy)},
             {}, std::make_shared<const Redactor>(Redactor::key_from_secret("k")), registry) {}
   void on_event(const Event& event, const EventContext&) override { incidents.on_event(event); }
-  void on_control(const Event& event) override { incidents.on_control(event); }
+  void on_control(const Event& event, const Record& /*record*/) override {
+    incidents.on_control(event);
+  }
   void on_finding(const Finding& finding) override { incidents.on_finding(finding); }
   void on_rejected(const Record&, Reject) override { ++rejected; }
 
