@@ -242,15 +242,69 @@ void read_duration(MapReader& reader, std::string_view key, std::int64_t min, st
 void read_incidents(MapReader reader, Config& config) {
   incident::Limits& limits = config.incidents;
   limits.idle = config.sessions.idle;
-  read_duration(reader, "link_seconds", 0, 30 * 86'400, &limits.link);
-  read_duration(reader, "retention_seconds", 3600, 365 * 86'400, &limits.retention);
+  constexpr std::int64_t kDay = 86'400;
+  read_duration(reader, "link_seconds", 0, 30 * kDay, &limits.link);
+  read_duration(reader, "retention_seconds", 3600, 365 * kDay, &limits.retention);
   reader.number("remembered_max", 1, 1'000'000, &limits.incidents_max);
   static constexpr std::array<std::string_view, 3> kModes = {"off", "dry_run", "on"};
   auto mode = static_cast<std::size_t>(limits.requests);
   reader.choice("requests", kModes, &mode);
   limits.requests = static_cast<incident::RequestMode>(mode);
-  read_duration(reader, "request_timeout_seconds", 1, 86'400, &limits.request_timeout);
+  read_duration(reader, "request_timeout_seconds", 1, kDay, &limits.request_timeout);
   reader.finish();
+}
+
+// Where a user's programs keep what they can make again (XDG Base Directory Specification); empty
+// when there is no such place.
+std::filesystem::path user_cache(const Environment& environment) {
+  if (const auto cache = environment("XDG_CACHE_HOME"); cache && !cache->empty()) {
+    return std::filesystem::path(*cache) / "tocsin";
+  }
+  const auto home = environment("HOME");
+  if (!home || home->empty()) return {};
+  return std::filesystem::path(*home) / ".cache" / "tocsin";
+}
+
+void read_rules(MapReader rules, const std::filesystem::path& file, const Environment& environment,
+                Config& config) {
+  const std::filesystem::path shipped = shipped_rules();
+  if (!shipped.empty()) config.rules.packs = {shipped / "packs"};
+  read_paths(rules, "packs", &config.rules.packs);
+  read_paths(rules, "systems", &config.rules.systems);
+  read_imports(rules, &config.rules.imports);
+  if (shipped.empty() && rules.node("packs") == nullptr && config.rules.packs.empty() &&
+      config.rules.imports.empty()) {
+    rules.context().diagnostics.add(
+        {.gravity = Gravity::kWarning,
+         .file = file.empty() ? "configuration" : file.string(),
+         .excerpt = "",
+         .message = "the rules that come with tocsin are not beside the program: only "
+                    "detectors look at events",
+         .hint = "install them in ../share/tocsin/rules, or name packs under "
+                 "`rules.packs`"});
+  }
+  std::string cache = user_cache(environment).string();
+  rules.string("cache_dir", &cache);
+  config.rules.cache_dir = cache;
+  rules.boolean("watch", &config.rules.watch);
+  rules.boolean("demote", &config.rules.demote);
+  rules.finish();
+}
+
+void warn_of_unknown(const std::vector<std::string>& names, const std::set<std::string>& known,
+                     Diagnostics& diagnostics) {
+  for (const std::string& name : names) {
+    if (known.contains(name) || set_by_kubernetes(name) || name.starts_with("TOCSIN_KAFKA_")) {
+      continue;
+    }
+    const std::vector<std::string_view> words(known.begin(), known.end());
+    const std::string_view near = nearest(name, words);
+    diagnostics.add({.gravity = Gravity::kWarning,
+                     .file = "environment",
+                     .excerpt = "",
+                     .message = fmt::format("`{}` overrides no key and is ignored", name),
+                     .hint = near.empty() ? "" : fmt::format("did you mean `{}`?", near)});
+  }
 }
 
 void read_topics(MapReader topics, bool kafka_needed, Config& config) {
@@ -320,17 +374,6 @@ void read_redaction(MapReader reader, Config& config) {
   reader.finish();
 }
 
-// Where a user's programs keep what they can make again (XDG Base Directory Specification); empty
-// when there is no such place.
-std::filesystem::path user_cache(const Environment& environment) {
-  if (const auto cache = environment("XDG_CACHE_HOME"); cache && !cache->empty()) {
-    return std::filesystem::path(*cache) / "tocsin";
-  }
-  const auto home = environment("HOME");
-  if (!home || home->empty()) return {};
-  return std::filesystem::path(*home) / ".cache" / "tocsin";
-}
-
 }  // namespace
 
 Environment process_environment() {
@@ -397,43 +440,11 @@ Config load_config(const std::filesystem::path& path, bool kafka_needed,
   read_listen(http, config);
   http.finish();
   read_log(root.map("log"), config);
-  MapReader rules = root.map("rules");
-  const std::filesystem::path shipped = shipped_rules();
-  if (!shipped.empty()) config.rules.packs = {shipped / "packs"};
-  read_paths(rules, "packs", &config.rules.packs);
-  read_paths(rules, "systems", &config.rules.systems);
-  read_imports(rules, &config.rules.imports);
-  if (shipped.empty() && rules.node("packs") == nullptr && config.rules.packs.empty() &&
-      config.rules.imports.empty()) {
-    diagnostics.add({.gravity = Gravity::kWarning,
-                     .file = path.empty() ? "configuration" : path.string(),
-                     .excerpt = "",
-                     .message = "the rules that come with tocsin are not beside the program: only "
-                                "detectors look at events",
-                     .hint = "install them in ../share/tocsin/rules, or name packs under "
-                             "`rules.packs`"});
-  }
-  std::string cache = user_cache(environment).string();
-  rules.string("cache_dir", &cache);
-  config.rules.cache_dir = cache;
-  rules.boolean("watch", &config.rules.watch);
-  rules.boolean("demote", &config.rules.demote);
-  rules.finish();
+  read_rules(root.map("rules"), path, environment, config);
   read_redaction(root.map("redaction"), config);
   config.detectors = root.map("detectors").self();
   root.finish();
-  for (const std::string& name : names) {
-    if (known.contains(name) || set_by_kubernetes(name) || name.starts_with("TOCSIN_KAFKA_")) {
-      continue;
-    }
-    const std::vector<std::string_view> words(known.begin(), known.end());
-    const std::string_view near = nearest(name, words);
-    diagnostics.add({.gravity = Gravity::kWarning,
-                     .file = "environment",
-                     .excerpt = "",
-                     .message = fmt::format("`{}` overrides no key and is ignored", name),
-                     .hint = near.empty() ? "" : fmt::format("did you mean `{}`?", near)});
-  }
+  warn_of_unknown(names, known, diagnostics);
   return config;
 }
 

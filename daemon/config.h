@@ -18,7 +18,7 @@
 
 #include "daemon/decode/native.h"
 #include "daemon/diagnostics.h"
-#include "daemon/incident/incident_table.h"
+#include "daemon/incident/limits.h"
 #include "daemon/log.h"
 #include "daemon/session/session_table.h"
 #include "daemon/yaml/document.h"

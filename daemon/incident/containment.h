@@ -12,15 +12,10 @@
 
 #include "daemon/event.h"
 #include "daemon/incident/incident.h"
+#include "daemon/incident/limits.h"
 #include "daemon/profile/system_profile.h"
 
 namespace tocsin::incident {
-
-enum class RequestMode : std::uint8_t {
-  kOff,
-  kDryRun,  // requests are noted in the incident and never sent
-  kOn,
-};
 
 // Adds to the incident, while it is open, a request for each action that the policy asks for and
 // that was not asked for before; at most one an incident and action, for ever.  Returns how many;

@@ -42,6 +42,7 @@
 #include "daemon/incident/control.h"
 #include "daemon/incident/finding_summary.h"
 #include "daemon/incident/incident.h"
+#include "daemon/incident/limits.h"
 #include "daemon/profile/system_profile.h"
 
 namespace tocsin::incident {
@@ -49,21 +50,6 @@ namespace tocsin::incident {
 // The finding that misuse went on after a containment.
 inline constexpr std::string_view kDetector = "incident";
 inline constexpr std::string_view kContainmentFailed = "incident.containment-failed";
-
-struct Limits {
-  std::chrono::seconds idle{1800};       // silence that ends an incident
-  std::chrono::seconds link{24 * 3600};  // how far apart uses of an indicator may be
-  std::size_t link_sessions_max = 64;    // that an indicator links
-  std::chrono::seconds retention{7 *
-                                 86400};  // of an incident that is not open, from its last event
-  std::size_t incidents_max = 10'000;
-  std::size_t bytes_max = std::size_t{64} << 20;
-  // A control event may come before the finding that it speaks of.
-  std::chrono::seconds wait{300};
-  std::size_t waiting_max = 1024;
-  RequestMode requests = RequestMode::kOff;
-  std::chrono::seconds request_timeout{300};
-};
 
 // What an incident was before a change, for metrics.
 struct Before {
