@@ -150,8 +150,8 @@ void Metrics::publish(std::span<IncidentTable* const> tables) {
       shard_.set(requests_[action][state], requests[action][state]);
     }
   }
-  for (auto& [system, all] : systems_) {
-    for (Series& ids : all) {
+  for (const auto& [system, all] : systems_) {
+    for (const Series& ids : all) {
       const auto found = open.find(&ids);
       shard_.set(ids.open, found == open.end() ? 0 : static_cast<double>(found->second.count));
       if (found == open.end()) {
