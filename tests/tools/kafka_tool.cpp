@@ -40,6 +40,11 @@ constexpr std::string_view kUsage = R"(usage: kafka_tool COMMAND BOOTSTRAP ... [
                   every partition from its beginning to its end as it is now, one value a line;
                   --count: until there were N records, waiting for those to come;
                   --meta: one JSON object a record: key, partition, offset, headers, value
+  drain           BOOTSTRAP TOPIC [--count N] [--timeout S]
+                  reads like consume, as fast as it goes, and prints one JSON object instead of the
+                  records: records, bytes, seconds from the first record to the last
+  alter-topic     BOOTSTRAP TOPIC [NAME=VALUE]...
+                  exactly these settings from now on; those not named go back to the broker's
   committed       BOOTSTRAP GROUP TOPIC
                   JSON lines: partition, offset (null: none), metadata, low and high watermark
   wait-caught-up  BOOTSTRAP GROUP TOPIC [--timeout S]
@@ -354,6 +359,46 @@ int create_topic(const Arguments& arguments) {
 }
 
 // -------------------------------------------------------------------------------------------------
+// alter-topic
+
+int alter_topic(const Arguments& arguments) {
+  const std::string topic(arguments.positional[1]);
+  const Client client = connect(RD_KAFKA_PRODUCER, arguments, {});
+  const std::unique_ptr<rd_kafka_ConfigResource_t, Deleter<rd_kafka_ConfigResource_destroy>> wanted(
+      rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic.c_str()));
+  for (const std::string_view word : std::span(arguments.positional).subspan(2)) {
+    const auto [name, value] = pair_of(word);
+    rd_kafka_ConfigResource_set_config(wanted.get(), name.c_str(), value.c_str());
+  }
+
+  char reason[512];
+  const std::unique_ptr<rd_kafka_AdminOptions_t, Deleter<rd_kafka_AdminOptions_destroy>> options(
+      rd_kafka_AdminOptions_new(client.get(), RD_KAFKA_ADMIN_OP_ALTERCONFIGS));
+  const int timeout_ms = static_cast<int>(arguments.timeout_s * 1000);
+  rd_kafka_AdminOptions_set_request_timeout(options.get(), timeout_ms, reason, sizeof reason);
+  const std::unique_ptr<rd_kafka_queue_t, Deleter<rd_kafka_queue_destroy>> queue(
+      rd_kafka_queue_new(client.get()));
+  rd_kafka_ConfigResource_t* one = wanted.get();
+  rd_kafka_AlterConfigs(client.get(), &one, 1, options.get(), queue.get());
+  const std::unique_ptr<rd_kafka_event_t, Deleter<rd_kafka_event_destroy>> event(
+      rd_kafka_queue_poll(queue.get(), timeout_ms + 1000));
+  if (!event) fail("no answer to alter-topic");
+  if (rd_kafka_event_error(event.get()) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    fail(rd_kafka_event_error_string(event.get()));
+  }
+  std::size_t count = 0;
+  const rd_kafka_ConfigResource_t** resources = rd_kafka_AlterConfigs_result_resources(
+      rd_kafka_event_AlterConfigs_result(event.get()), &count);
+  for (const auto* resource : std::span(resources, count)) {
+    if (rd_kafka_ConfigResource_error(resource) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      const char* said = rd_kafka_ConfigResource_error_string(resource);
+      fail(topic + ": " + (said == nullptr ? "refused" : said));
+    }
+  }
+  return 0;
+}
+
+// -------------------------------------------------------------------------------------------------
 // produce
 
 // The text of a top-level field: a string unescaped, anything else as it was written.  Empty when
@@ -447,7 +492,7 @@ int produce(const Arguments& arguments) {
 }
 
 // -------------------------------------------------------------------------------------------------
-// consume
+// consume, drain
 
 void print_record(const rd_kafka_message_t& message, bool meta, std::string& line) {
   line.clear();
@@ -460,7 +505,9 @@ void print_record(const rd_kafka_message_t& message, bool meta, std::string& lin
   std::fwrite(line.data(), 1, line.size(), stdout);
 }
 
-int consume(const Arguments& arguments) {
+// Gives each record to `take`; returns when there are no more of those asked for.
+template <typename Take>
+void read_topic(const Arguments& arguments, Take take) {
   const std::string topic(arguments.positional[1]);
   const Deadline deadline(arguments.timeout_s);
   const Client client = connect(RD_KAFKA_CONSUMER, arguments,
@@ -498,7 +545,6 @@ int consume(const Arguments& arguments) {
   }
 
   std::int64_t seen = 0;
-  std::string line;
   const auto done = [&] { return arguments.count >= 0 ? seen >= arguments.count : open == 0; };
   while (!done()) {
     if (deadline.passed()) {
@@ -509,7 +555,7 @@ int consume(const Arguments& arguments) {
     if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
       const std::int64_t until = end[static_cast<std::size_t>(message->partition)];
       if (arguments.count < 0 && message->offset >= until) continue;  // came after the start
-      print_record(*message, arguments.meta, line);
+      take(*message);
       ++seen;
       close_partition(message->partition, message->offset + 1);
     } else if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
@@ -517,6 +563,30 @@ int consume(const Arguments& arguments) {
     }
   }
   rd_kafka_consumer_close(client.get());
+}
+
+int consume(const Arguments& arguments) {
+  std::string line;
+  read_topic(arguments, [&](const rd_kafka_message_t& message) {
+    print_record(message, arguments.meta, line);
+  });
+  return 0;
+}
+
+int drain(const Arguments& arguments) {
+  std::int64_t records = 0;
+  std::uint64_t bytes = 0;
+  Clock::time_point first;
+  Clock::time_point last;
+  read_topic(arguments, [&](const rd_kafka_message_t& message) {
+    last = Clock::now();
+    if (records++ == 0) first = last;
+    bytes += message.len;
+  });
+  const std::chrono::duration<double> took = last - first;
+  std::printf("{\"records\":%lld,\"bytes\":%llu,\"seconds\":%.6f}\n",
+              static_cast<long long>(records), static_cast<unsigned long long>(bytes),
+              took.count());
   return 0;
 }
 
@@ -617,6 +687,8 @@ constexpr Command kCommands[] = {
     {"create-topic", 3, 1000, create_topic},
     {"produce", 2, 2, produce},
     {"consume", 2, 2, consume},
+    {"drain", 2, 2, drain},
+    {"alter-topic", 2, 1000, alter_topic},
     {"committed", 3, 3, committed},
     {"wait-caught-up", 3, 3, wait_caught_up},
 };
