@@ -306,7 +306,14 @@ class Pipeline:
         return Producer(self.broker.bootstrap, self.events, lines, rate)
 
     def wait_caught_up(self, timeout=60):
-        kafka_tool("wait-caught-up", self.broker.bootstrap, self.group, self.events, "--timeout", timeout)
+        self.wait_group_(self.group, self.events, timeout)
+
+    def wait_incidents_caught_up(self, timeout=60):
+        for topic in (self.findings, self.control):
+            self.wait_group_(f"{self.group}-incidents", topic, timeout)
+
+    def wait_group_(self, group, topic, timeout):
+        kafka_tool("wait-caught-up", self.broker.bootstrap, group, topic, "--timeout", timeout, timeout=timeout + 30)
 
     def read_findings(self, count=None, timeout=30):
         """All findings there are now; with `count`, waits for that many."""
@@ -332,11 +339,11 @@ class Pipeline:
         """Control events, as an orchestrator or a person would write them."""
         kafka_tool("produce", self.broker.bootstrap, self.control, "--key-field", "system", lines=map(json.dumps, events))
 
-    def read_dead_letters(self, count, timeout=30):
-        """Dead letters with key, headers and value."""
+    def read_dead_letters(self, count=None, timeout=30):
+        """Dead letters with key, headers and value; `count` as for findings."""
+        wait = [] if count is None else ["--count", count]
         return [json.loads(line) for line in
-                kafka_tool("consume", self.broker.bootstrap, self.dead_letter, "--meta", "--count", count, "--timeout",
-                           timeout)]
+                kafka_tool("consume", self.broker.bootstrap, self.dead_letter, "--meta", "--timeout", timeout, *wait)]
 
 
 def write_profile(folder, **more):
@@ -355,13 +362,22 @@ def replay_both(directory, lines):
     """(findings, incidents) of `tocsin replay`."""
     directory = pathlib.Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
-    events, out = directory / "events.jsonl", directory / "findings.jsonl"
+    events = directory / "events.jsonl"
     events.write_bytes(as_bytes(lines))
+    return replay_file(directory, events)
+
+
+def replay_file(directory, events, timeout=120, **sections):
+    """(findings, incidents) of `tocsin replay` over a file; `sections` of the configuration as in write_config."""
+    directory = pathlib.Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    out = directory / "findings.jsonl"
     topics = {"events": ["unused"], "findings": "unused", "dead_letter": "unused"}
     config = write_config(directory / "tocsin.yaml", "127.0.0.1:1", "unused", topics, free_port(),
-                          rules={"systems": [str(write_profile(directory / "systems"))]})
+                          rules={"systems": [str(write_profile(directory / "systems"))]}, **sections)
     incidents = directory / "incidents.jsonl"
-    status, _, said = run_tocsin("replay", "--config", config, "--out", out, "--incidents", incidents, events)
+    status, _, said = run_tocsin("replay", "--config", config, "--out", out, "--incidents", incidents, events,
+                                 timeout=timeout)
     if status:
         raise AssertionError(f"tocsin replay: exit status {status}:\n{said}")
     with open(out, encoding="utf-8") as found, open(incidents, encoding="utf-8") as joined:
@@ -377,13 +393,16 @@ def facts_of(incident):
         "sessions": sorted(part["session_id"] for part in incident["sessions"])}
 
 
-def difference(incidents, expected):
-    """The first difference between two sets of incidents, as a text; None: there is none."""
+def differences(incidents, expected):
+    """The differences between two sets of incidents, a text an incident."""
     have, want = ({incident["incident_id"]: facts_of(incident) for incident in some} for some in (incidents, expected))
-    for key in sorted(have.keys() | want.keys()):
-        if have.get(key) != want.get(key):
-            return f"{key}: {json.dumps(have.get(key))} instead of {json.dumps(want.get(key))}"
-    return None
+    return [f"{key}: {json.dumps(have.get(key))} instead of {json.dumps(want.get(key))}"
+            for key in sorted(have.keys() | want.keys()) if have.get(key) != want.get(key)]
+
+
+def difference(incidents, expected):
+    """The first of them; None: there is none."""
+    return next(iter(differences(incidents, expected)), None)
 
 
 def compare(findings, expected):
