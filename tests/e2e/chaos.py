@@ -46,6 +46,7 @@ SETTLE_TIMEOUT_S = 600
 # Sessions of this traffic are silent for seconds; what must be read again after a crash is kept to this.
 IDLE_S = 300
 FEED_EVERY_S = 0.02
+FASTEST = 5_000  # events a second without being told
 SOAK_RATE = 1_000
 SOAK_IDLE_S = 60  # so that as many sessions end as begin
 SOAK_WARM_UP = 0.25  # of the time, not counted
@@ -149,6 +150,8 @@ class Fleet:
     def kill(self, member):
         with self.lock_:
             self.running_.discard(member)
+            if member.process_.poll() is not None:  # too late: it was gone before
+                self.exits.append((member.process_.returncode, f"{member.log_file.stem}, nobody asked"))
             member.kill()
 
     def stop(self, member):
@@ -440,7 +443,8 @@ def arguments():
         given.times = times_of(given.events, given.only)
     except argparse.ArgumentTypeError as error:
         parser.error(str(error))
-    given.minutes = given.minutes or max(0.5, sum(TAKES[kind] * count for kind, count in given.times.items()) / 60)
+    disturbed_s = sum(TAKES[kind] * count for kind, count in given.times.items())
+    given.minutes = given.minutes or max(30, disturbed_s, given.events / FASTEST) / 60
     return given
 
 
@@ -460,7 +464,7 @@ def main():
                 run(broker, directory, report, progress, events=given.events, minutes=given.minutes, seed=given.seed,
                     times=given.times, refused_s=max(5, min(REFUSED_S, REFUSED_S * given.events / EVENTS)),
                     idle_s=SOAK_IDLE_S if given.soak else IDLE_S, violating=given.violating)
-    except (AssertionError, BrokerError, TimeoutError) as error:
+    except (AssertionError, BrokerError, TimeoutError, subprocess.TimeoutExpired) as error:
         report.failed(str(error))
     finally:
         progress.close()

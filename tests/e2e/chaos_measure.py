@@ -194,7 +194,7 @@ def rate_of(tocsin, events):
             return done >= events
         return False
 
-    wait_until(look, 600, "the backlog is worked off", interval=0.1)
+    wait_until(look, 600, "the backlog is worked off", interval=0.03)
     inner = [point for point in points if 0.05 * events <= point[2] <= 0.98 * events]
     if len(inner) < 3:
         raise AssertionError(f"{events} events are too few to measure: more --events")

@@ -319,7 +319,8 @@ class Pipeline:
         """All findings there are now; with `count`, waits for that many."""
         wait = [] if count is None else ["--count", count]
         return [json.loads(line) for line in
-                kafka_tool("consume", self.broker.bootstrap, self.findings, "--timeout", timeout, *wait)]
+                kafka_tool("consume", self.broker.bootstrap, self.findings, "--timeout", timeout, *wait,
+                           timeout=timeout + 30)]
 
     def read_incidents(self):
         """What the compacted topic says now: {id: incident}, those that were deleted or merged left out."""
@@ -343,7 +344,8 @@ class Pipeline:
         """Dead letters with key, headers and value; `count` as for findings."""
         wait = [] if count is None else ["--count", count]
         return [json.loads(line) for line in
-                kafka_tool("consume", self.broker.bootstrap, self.dead_letter, "--meta", "--timeout", timeout, *wait)]
+                kafka_tool("consume", self.broker.bootstrap, self.dead_letter, "--meta", "--timeout", timeout, *wait,
+                           timeout=timeout + 30)]
 
 
 def write_profile(folder, **more):

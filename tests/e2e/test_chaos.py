@@ -3,6 +3,7 @@
     python3 -m unittest tests/e2e/test_chaos.py     (./dev test does it)
 """
 
+import collections
 import contextlib
 import os
 import pathlib
@@ -14,6 +15,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import chaos
+import chaos_measure
 from chaos_report import Progress, Report
 from kafka_broker import KafkaBroker
 
@@ -37,22 +39,43 @@ def broker_of(directory):
 
 
 class ChaosTest(unittest.TestCase):
-    def test_nothing_is_lost_whatever_happens(self):
+    def report_of(self, what, **options):
+        """The report of a run of `what` on a broker."""
         directory = pathlib.Path(tempfile.mkdtemp(prefix="tocsin-chaos-"))
         report, progress = Report(), Progress()
         try:
             with broker_of(directory) as broker:
-                chaos.run(broker, directory, report, progress, events=20_000, minutes=0.5, seed=1,
-                          times=dict.fromkeys(chaos.TIMES, 1), refused_s=4, violating=0.05, kafka=GROUP)
+                what(broker, directory, report, progress, **options)
         finally:
             progress.close()
             report.print()
             if not os.environ.get("E2E_KEEP"):
                 shutil.rmtree(directory, ignore_errors=True)
+        return report
+
+    def test_nothing_is_lost_whatever_happens(self):
+        report = self.report_of(chaos.run, events=20_000, minutes=0.5, seed=1, times=dict.fromkeys(chaos.TIMES, 1),
+                                refused_s=4, violating=0.05, kafka=GROUP)
         self.assertTrue(report.holds(), report.misses)
         values = report.values
         print(f"figures: chaos: {values['events']} events, {values['findings_expected']} findings, "
               f"{values['findings_duplicate']} duplicates, {values['process_starts']} starts of processes", flush=True)
+
+    def test_throughput_is_measured(self):
+        values = self.report_of(chaos_measure.throughput, events=60_000, seed=1).values
+        self.assertGreater(values["plain_consumer_events_a_second"], values["topic_events_a_second"])
+        self.assertGreater(values["topic_events_a_processor_second"], 1_000)
+        print(f"figures: throughput: {values['topic_events_a_second']} events/s from the topic, "
+              f"{values['plain_consumer_events_a_second']} by a plain consumer", flush=True)
+
+    def test_the_schedule_is_that_of_the_seed(self):
+        schedule = chaos.schedule_of(3, chaos.TIMES)
+        self.assertEqual(schedule, chaos.schedule_of(3, chaos.TIMES))
+        self.assertNotEqual(schedule, chaos.schedule_of(4, chaos.TIMES))
+        self.assertEqual(chaos.TIMES, collections.Counter(kind for _, kind in schedule))
+        shares = [share for share, _ in schedule]
+        self.assertEqual(sorted(shares), shares)
+        self.assertTrue(0 < shares[0] and shares[-1] < 1, shares)
 
 
 if __name__ == "__main__":
