@@ -109,7 +109,8 @@ void IncidentWorker::turn() {
 }
 
 void IncidentWorker::tick() {
-  if (source_->paused()) restore_lanes();
+  if (must_reread_ && health_.broker_up) must_reread_ = !source_->reread();
+  if (source_->paused() && !must_reread_) restore_lanes();
   for (auto& [partition, lane] : lanes_) {
     current_ = partition;
     // Behind a backlog the clock on the wall knows nothing of what the sessions still do.
@@ -139,7 +140,8 @@ void IncidentWorker::process(const Record& record) {
   const TopicPartition at{.topic = std::string(record.source.topic),
                           .partition = record.source.partition};
   const auto lane = lanes_.find(at.partition);
-  if (lane == lanes_.end()) return;  // taken away while it was on its way
+  if (lane == lanes_.end()) return;     // taken away while it was on its way
+  if (!lane->second->restored) return;  // comes again: reading starts over
   current_ = at.partition;
   if (record.source.topic == config_.topics.findings) {
     take_finding(record, *lane->second);
@@ -300,7 +302,7 @@ void IncidentWorker::start_over() {
     lane = make_lane();
   }
   source_->pause();
-  if (source_->reread()) restore_lanes();
+  must_reread_ = true;
 }
 
 // ------------------------------------------------------------------ partitions
@@ -320,6 +322,7 @@ void IncidentWorker::on_assigned(std::span<const TopicPartition> partitions) {
                {{"findings", findings}, {"control", partitions_}});
   }
   source_->pause();
+  must_reread_ = false;  // what was assigned starts at what is committed
   restore_lanes();
 }
 

@@ -121,6 +121,7 @@ class IncidentWorker final : private KafkaSource::Listener, private incident::Li
   std::vector<std::optional<KafkaSink::Message>>
       changes_;  // in order; a later one empties its like
   std::unordered_map<std::string, std::size_t> change_of_;  // by incident id
+  bool must_reread_ = false;                                // once the brokers are there
   bool revoking_ = false;        // what is not written now is the next owner's to do
   std::int32_t partitions_ = 0;  // of the control topic; 0: not known
   std::chrono::steady_clock::time_point last_tick_;

@@ -14,6 +14,9 @@ namespace tocsin {
 namespace {
 
 constexpr auto kTick = std::chrono::seconds(1);
+// A topic takes a million bytes unless it was told otherwise, and one that refuses a letter would
+// hold back everything behind it.
+constexpr std::size_t kDeadLetterBytesMax = 900'000;
 constexpr OffsetLedger::Ticket kSelftest = std::numeric_limits<OffsetLedger::Ticket>::max();
 
 EventTime now() {
@@ -217,10 +220,10 @@ void Worker::on_rejected(const Record& record, Reject reason) {
                {"suppressed", verdict.suppressed}});
   }
   if (config_.topics.dead_letter.empty()) return;
-  const bool truncated = record.payload.size() > config_.decode.event_bytes_max;
+  const bool truncated = record.payload.size() > kDeadLetterBytesMax;
   ledger_.expect(ticket_);
   sink_->send({.topic = config_.topics.dead_letter,
-               .payload = std::string(record.payload.substr(0, config_.decode.event_bytes_max)),
+               .payload = std::string(record.payload.substr(0, kDeadLetterBytesMax)),
                .headers = dead_letter_headers(record, reason, truncated),
                .ticket = ticket_});
 }

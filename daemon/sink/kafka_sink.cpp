@@ -57,49 +57,64 @@ KafkaSink::~KafkaSink() {
 
 void KafkaSink::send(Message message) {
   ++outstanding_;
-  produce(std::make_unique<Message>(std::move(message)));
+  auto outgoing = std::make_unique<Outgoing>(std::move(message), ++sent_);
+  Topic& topic = topics_[outgoing->message.topic];
+  if (topic.held.empty()) {
+    produce(std::move(outgoing));
+  } else {
+    topic.held.emplace(outgoing->number, std::move(outgoing));
+  }
 }
 
-void KafkaSink::produce(std::unique_ptr<Message> message) {
+void KafkaSink::produce(std::unique_ptr<Outgoing> outgoing) {
+  Message& message = outgoing->message;
   rd_kafka_headers_t* headers = nullptr;
-  if (!message->headers.empty()) {
-    headers = rd_kafka_headers_new(message->headers.size());
-    for (const auto& [name, value] : message->headers) {
+  if (!message.headers.empty()) {
+    headers = rd_kafka_headers_new(message.headers.size());
+    for (const auto& [name, value] : message.headers) {
       rd_kafka_header_add(headers, name.c_str(), static_cast<ssize_t>(name.size()), value.data(),
                           static_cast<ssize_t>(value.size()));
     }
   }
   static_assert(kByKey == RD_KAFKA_PARTITION_UA);
-  void* const payload = message->payload ? message->payload->data() : nullptr;
-  const std::size_t size = message->payload ? message->payload->size() : 0;
+  void* const payload = message.payload ? message.payload->data() : nullptr;
+  const std::size_t size = message.payload ? message.payload->size() : 0;
   // Not copied: the message lives until its delivery report.
-  const auto error = rd_kafka_producev(handle_.get(), RD_KAFKA_V_TOPIC(message->topic.c_str()),
-                                       RD_KAFKA_V_PARTITION(message->partition),
-                                       RD_KAFKA_V_KEY(message->key.data(), message->key.size()),
+  const auto error = rd_kafka_producev(handle_.get(), RD_KAFKA_V_TOPIC(message.topic.c_str()),
+                                       RD_KAFKA_V_PARTITION(message.partition),
+                                       RD_KAFKA_V_KEY(message.key.data(), message.key.size()),
                                        RD_KAFKA_V_VALUE(payload, size), RD_KAFKA_V_HEADERS(headers),
-                                       RD_KAFKA_V_OPAQUE(message.get()), RD_KAFKA_V_END);
+                                       RD_KAFKA_V_OPAQUE(outgoing.get()), RD_KAFKA_V_END);
   if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
-    static_cast<void>(message.release());  // on_delivery takes it back
+    ++topics_[message.topic].in_flight;
+    static_cast<void>(outgoing.release());  // on_delivery takes it back
     return;
   }
   if (headers != nullptr) rd_kafka_headers_destroy(headers);
-  retry_later(std::move(message), error);
+  hold(std::move(outgoing), error);
 }
 
 void KafkaSink::on_delivery(rd_kafka_t*, const rd_kafka_message_t* report, void* self) {
   auto& sink = *static_cast<KafkaSink*>(self);
-  std::unique_ptr<Message> message(static_cast<Message*>(report->_private));
+  std::unique_ptr<Outgoing> outgoing(static_cast<Outgoing*>(report->_private));
+  Topic& topic = sink.topics_[outgoing->message.topic];
+  CHECK(topic.in_flight > 0);
+  --topic.in_flight;
   if (report->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
     if (report->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
         report->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT) {
       return;  // leaving; its offset stays uncommitted
     }
-    sink.retry_later(std::move(message), report->err);
+    sink.hold(std::move(outgoing), report->err);
     return;
+  }
+  if (!topic.held.empty()) {
+    topic.refuses = false;
+    topic.due = Clock::now();
   }
   CHECK(sink.outstanding_ > 0);
   --sink.outstanding_;
-  sink.delivered_(message->ticket);
+  sink.delivered_(outgoing->message.ticket);
 }
 
 void KafkaSink::on_error(rd_kafka_t* handle, int error, const char* reason, void* self) {
@@ -118,28 +133,38 @@ void KafkaSink::on_error(rd_kafka_t* handle, int error, const char* reason, void
             {{"error", reason}, {"suppressed", verdict.suppressed}});
 }
 
-void KafkaSink::retry_later(std::unique_ptr<Message> message, rd_kafka_resp_err_t error) {
+void KafkaSink::hold(std::unique_ptr<Outgoing> outgoing, rd_kafka_resp_err_t error) {
   shard_.add(retried_);
   const log::Sampler::Verdict verdict = sampler_.admit(rd_kafka_err2name(error));
   if (verdict.log) {
     log::error("sink.refused", "a finding or dead letter was refused; sending it again",
-               {{"topic", message->topic},
+               {{"topic", outgoing->message.topic},
                 {"error", rd_kafka_err2str(error)},
                 {"outstanding", outstanding_},
                 {"suppressed", verdict.suppressed}});
   }
-  retries_.push_back({.due = Clock::now() + kRetryPause, .message = std::move(message)});
+  Topic& topic = topics_[outgoing->message.topic];
+  topic.refuses = true;
+  topic.due = Clock::now() + kRetryPause;
+  topic.held.emplace(outgoing->number, std::move(outgoing));
 }
 
 void KafkaSink::poll(std::chrono::milliseconds wait) {
   rd_kafka_poll(handle_.get(), static_cast<int>(wait.count()));
   const auto now = Clock::now();
-  // Only what is due now: a message that is refused at once goes to the back with a later time.
-  while (!retries_.empty() && retries_.front().due <= now) {
-    std::unique_ptr<Message> message = std::move(retries_.front().message);
-    retries_.pop_front();
-    produce(std::move(message));
+  for (auto& [name, topic] : topics_) {
+    // Only when nothing is on its way: what is might be refused, too, and would come behind.
+    if (!topic.held.empty() && topic.in_flight == 0 && topic.due <= now) send_held(topic);
   }
+}
+
+// The first alone, to try; all, once one was accepted.
+void KafkaSink::send_held(Topic& topic) {
+  const bool trial = topic.refuses;
+  do {
+    auto first = topic.held.extract(topic.held.begin());
+    produce(std::move(first.mapped()));
+  } while (!trial && !topic.refuses && !topic.held.empty());
 }
 
 bool KafkaSink::flush(std::chrono::milliseconds limit) {

@@ -5,9 +5,9 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <expected>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -49,7 +49,8 @@ class KafkaSink {
   ~KafkaSink();
 
   // Queues a message.  One that the broker refuses is sent again after a pause, for as long as it
-  // takes; the caller bounds how many are outstanding.
+  // takes, and what is for the same topic waits behind it: readers find the findings of a session
+  // in their order.  The caller bounds how many are outstanding.
   void send(Message message);
 
   // Serves delivery reports and sends again what is due.
@@ -64,22 +65,30 @@ class KafkaSink {
 
  private:
   using Clock = std::chrono::steady_clock;
-  struct Retry {
+  struct Outgoing {
+    Message message;
+    std::uint64_t number = 0;  // in the order of `send`
+  };
+  struct Topic {
+    std::map<std::uint64_t, std::unique_ptr<Outgoing>> held;  // by number
+    std::size_t in_flight = 0;
+    bool refuses = false;  // until one that was held is accepted
     Clock::time_point due;
-    std::unique_ptr<Message> message;
   };
 
   KafkaSink(Delivered delivered, metrics::Registry& registry);
   static void on_delivery(rd_kafka_t* handle, const rd_kafka_message_t* message, void* self);
   static void on_error(rd_kafka_t* handle, int error, const char* reason, void* self);
-  void produce(std::unique_ptr<Message> message);
-  void retry_later(std::unique_ptr<Message> message, rd_kafka_resp_err_t error);
+  void produce(std::unique_ptr<Outgoing> outgoing);
+  void hold(std::unique_ptr<Outgoing> outgoing, rd_kafka_resp_err_t error);
+  void send_held(Topic& topic);
 
   Delivered delivered_;
   metrics::Shard& shard_;
   metrics::CounterId retried_;
   kafka::Handle handle_;
-  std::deque<Retry> retries_;  // in order of `due`
+  std::map<std::string, Topic> topics_;  // those of the configuration
+  std::uint64_t sent_ = 0;
   std::size_t outstanding_ = 0;
   bool failed_ = false;
   log::Sampler sampler_;

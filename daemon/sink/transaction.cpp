@@ -33,26 +33,36 @@ std::expected<std::unique_ptr<TransactionalSink>, std::string> TransactionalSink
   properties.try_emplace("client.id", kafka::client_id(name));
   properties.try_emplace("partitioner", "murmur2_random");
   properties["linger.ms"] = "0";  // the end of the transaction flushes
-  properties["transactional.id"] = transactional_id(name);
   properties["transaction.timeout.ms"] = std::to_string(kTimeLimit.count());
   properties["enable.idempotence"] = "true";
   properties["acks"] = "all";
   properties["message.timeout.ms"] = std::to_string(kTimeLimit.count());
-  auto conf = kafka::make_conf(properties, kafka::Scope::kProducer);
-  if (!conf) return std::unexpected(conf.error());
-  std::unique_ptr<TransactionalSink> sink(new TransactionalSink(registry));
-  kafka::route_logs(conf->get());
-  std::array<char, 512> error{};
-  sink->handle_.reset(rd_kafka_new(RD_KAFKA_PRODUCER, conf->get(), error.data(), error.size()));
-  if (sink->handle_ == nullptr) return std::unexpected(std::string(error.data()));
-  static_cast<void>(conf->release());  // the handle owns it now
+  std::unique_ptr<TransactionalSink> sink(
+      new TransactionalSink(std::move(properties), name, registry));
+  if (auto done = sink->renew(); !done) return std::unexpected(done.error());
   return sink;
 }
 
-TransactionalSink::TransactionalSink(metrics::Registry& registry) : shard_(registry.make_shard()) {
+TransactionalSink::TransactionalSink(kafka::Properties properties, std::string_view name,
+                                     metrics::Registry& registry)
+    : properties_(std::move(properties)), name_(name), shard_(registry.make_shard()) {
   aborted_ = registry.counter("tocsin_sink_transactions_aborted_total",
                               "Batches of incident changes that were not written and are done "
                               "again.");
+}
+
+std::expected<void, std::string> TransactionalSink::renew() {
+  handle_.reset();
+  initialised_ = false;
+  properties_["transactional.id"] = transactional_id(name_);
+  auto conf = kafka::make_conf(properties_, kafka::Scope::kProducer);
+  if (!conf) return std::unexpected(conf.error());
+  kafka::route_logs(conf->get());
+  std::array<char, 512> error{};
+  handle_.reset(rd_kafka_new(RD_KAFKA_PRODUCER, conf->get(), error.data(), error.size()));
+  if (handle_ == nullptr) return std::unexpected(std::string(error.data()));
+  static_cast<void>(conf->release());  // the handle owns it now
+  return {};
 }
 
 template <typename Step>
@@ -98,6 +108,15 @@ bool TransactionalSink::produce(const KafkaSink::Message& message) {
 TransactionalSink::Result TransactionalSink::write(std::span<const KafkaSink::Message> messages,
                                                    std::span<const Position> positions,
                                                    const KafkaSource& source) {
+  const Result done = transact(messages, positions, source);
+  if (done == Result::kCommitted) return done;
+  shard_.add(aborted_);
+  return done == Result::kAborted ? done : begin_anew();
+}
+
+TransactionalSink::Result TransactionalSink::transact(std::span<const KafkaSink::Message> messages,
+                                                      std::span<const Position> positions,
+                                                      const KafkaSource& source) {
   const auto deadline = Clock::now() + kTimeLimit;
   rd_kafka_t* const handle = handle_.get();
   if (!initialised_) {
@@ -124,12 +143,21 @@ TransactionalSink::Result TransactionalSink::write(std::span<const KafkaSink::Me
 }
 
 TransactionalSink::Result TransactionalSink::abort() {
-  shard_.add(aborted_);
   const Result done = attempt("abort", Clock::now() + kTimeLimit, [&](int wait_ms) {
     return rd_kafka_abort_transaction(handle_.get(), wait_ms);
   });
-  // One that can neither be committed nor aborted: another producer must begin anew.
   return done == Result::kCommitted ? Result::kAborted : Result::kFailed;
+}
+
+// A transaction that can neither be committed nor aborted, as when a broker went away within it:
+// the brokers give it up after kTimeLimit, and another producer goes on.
+TransactionalSink::Result TransactionalSink::begin_anew() {
+  if (auto done = renew(); !done) {
+    log::error("sink.transaction", "no producer can be made", {{"error", done.error()}});
+    return Result::kFailed;
+  }
+  log::warn("sink.transaction", "a transaction is stuck; going on with another producer");
+  return Result::kAborted;
 }
 
 }  // namespace tocsin

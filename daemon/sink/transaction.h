@@ -29,7 +29,7 @@ class TransactionalSink {
   enum class Result : std::uint8_t {
     kCommitted,
     kAborted,  // nothing was written; read again from what is committed
-    kFailed,   // the producer cannot go on: the process must be started anew
+    kFailed,   // no producer can be had: the process must be started anew
   };
   // How long one transaction may take in all, brokers away included; readers of committed records
   // wait this long at most for one that a killed process left open.
@@ -48,13 +48,21 @@ class TransactionalSink {
  private:
   using Clock = std::chrono::steady_clock;
 
-  explicit TransactionalSink(metrics::Registry& registry);
+  TransactionalSink(kafka::Properties properties, std::string_view name,
+                    metrics::Registry& registry);
+  // A producer without a past.  The error says why there is none.
+  std::expected<void, std::string> renew();
   // Calls `step` until it succeeds, has failed for good, or time is up.
   template <typename Step>
   Result attempt(std::string_view what, Clock::time_point deadline, const Step& step);
   [[nodiscard]] bool produce(const KafkaSink::Message& message);
+  Result transact(std::span<const KafkaSink::Message> messages, std::span<const Position> positions,
+                  const KafkaSource& source);
   Result abort();
+  Result begin_anew();
 
+  kafka::Properties properties_;
+  std::string name_;
   metrics::Shard& shard_;
   metrics::CounterId aborted_;
   kafka::Handle handle_;
