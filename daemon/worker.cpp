@@ -220,10 +220,12 @@ void Worker::on_rejected(const Record& record, Reject reason) {
                {"suppressed", verdict.suppressed}});
   }
   if (config_.topics.dead_letter.empty()) return;
-  const bool truncated = record.payload.size() > kDeadLetterBytesMax;
+  const std::string_view letter =
+      record.payload.substr(0, std::min(config_.decode.event_bytes_max, kDeadLetterBytesMax));
+  const bool truncated = letter.size() < record.payload.size();
   ledger_.expect(ticket_);
   sink_->send({.topic = config_.topics.dead_letter,
-               .payload = std::string(record.payload.substr(0, kDeadLetterBytesMax)),
+               .payload = std::string(letter),
                .headers = dead_letter_headers(record, reason, truncated),
                .ticket = ticket_});
 }
