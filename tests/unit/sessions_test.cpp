@@ -29,7 +29,7 @@ namespace fs = std::filesystem;
 constexpr std::size_t kAttacks = 50;
 constexpr std::size_t kHonest = 70;
 constexpr std::size_t kAttacksFoundMin = 39;
-constexpr std::size_t kHonestFlaggedMax = 2;  // one high (a forged chat), one medium
+constexpr std::size_t kHonestFlaggedMax = 1;  // a medium, where everything was handed over
 
 std::shared_ptr<const Policy> policy_of_sessions(const fs::path& sessions) {
   const fs::path rules = fs::path(TOCSIN_SOURCE_DIR) / "rules";
