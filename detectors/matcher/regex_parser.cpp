@@ -306,7 +306,7 @@ class Parser {
     skip("]");
     if (negative) {
       set.negate();
-      // Where \p{..} stood for every code point beyond ASCII, its opposite must not hold none.
+      // Where something stood for every code point beyond ASCII, its opposite must not hold none.
       if (widened_) set.add(kAsciiMax + 1, kRuneMax);
     }
     widened_ = false;
@@ -344,8 +344,8 @@ class Parser {
     return true;
   }
 
-  void add(RuneSet& set, RuneSet more, bool negative) const {
-    if (flags_.fold) more.fold();
+  void add(RuneSet& set, RuneSet more, bool negative) {
+    if (flags_.fold && more.fold()) widened_ = true;
     if (negative) more.negate();
     set.add(more);
   }
@@ -416,7 +416,9 @@ class Parser {
 
   std::string_view rest_;
   Flags flags_;
-  bool widened_ = false;  // a \p{..} stood in the bracket being read
+  // In the bracket being read, a \p{..} or a member that may have case was taken for all beyond
+  // ASCII.
+  bool widened_ = false;
 };
 
 }  // namespace

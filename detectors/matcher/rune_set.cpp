@@ -109,7 +109,7 @@ void RuneSet::negate() {
   ranges_ = std::move(gaps);
 }
 
-void RuneSet::fold() {
+bool RuneSet::fold() {
   const bool s = contains('s') || contains('S') || contains(kLongS);
   const bool k = contains('k') || contains('K') || contains(kKelvin);
   const bool cased = std::ranges::any_of(ranges_, [](const RuneRange& range) {
@@ -132,6 +132,7 @@ void RuneSet::fold() {
   };
   set(s, kLongS, 'S', 's');
   set(k, kKelvin, 'K', 'k');
+  return cased;
 }
 
 void RuneSet::read_letters_as_ascii() {

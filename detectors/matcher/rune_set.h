@@ -34,7 +34,8 @@ class RuneSet {
   void negate();
   // Adds what RE2's (?i) holds equal to a member, and more: with a member beyond ASCII that may
   // have case, everything beyond ASCII.  Which code points fold alike differs by Unicode's version.
-  void fold();
+  // True: it added that much, and the opposite of the set would hold too little.
+  bool fold();
   // Long s and Kelvin sign become the letters they fold to, for texts in which they have become
   // them too (first_stage.h).
   void read_letters_as_ascii();
