@@ -16,7 +16,7 @@ constexpr int kBlocks = 400;
 // the mean number of blocks it took.
 int rejections(double reference, double other, std::size_t count, double* blocks = nullptr) {
   std::mt19937 dice(12345);
-  const auto bad = [&](double rate) { return dice() < rate * 4294967296.0; };
+  const auto bad = [&](double rate) { return static_cast<double>(dice()) < rate * 4294967296.0; };
   int rejected = 0;
   double taken = 0;
   for (int run = 0; run < kRuns; ++run) {
