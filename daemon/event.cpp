@@ -1,7 +1,8 @@
 #include "daemon/event.h"
 
-#include <algorithm>
 #include <array>
+
+#include "daemon/names.h"
 
 namespace tocsin {
 namespace {
@@ -19,14 +20,6 @@ constexpr std::array<std::string_view, kJudgementCount> kJudgementNames = {
     "true_positive", "false_positive", "accepted_risk"};
 constexpr std::array<std::string_view, kReleaseOutcomeCount> kReleaseNames = {"allowed", "blocked",
                                                                               "overridden"};
-
-template <typename Enum, std::size_t kCount>
-std::optional<Enum> named(const std::array<std::string_view, kCount>& names,
-                          std::string_view name) {
-  const auto found = std::ranges::find(names, name);
-  if (found == names.end()) return std::nullopt;
-  return static_cast<Enum>(found - names.begin());
-}
 
 }  // namespace
 

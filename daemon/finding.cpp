@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <array>
 #include <utility>
 
 #include <nlohmann/json.hpp>
 
+#include "daemon/names.h"
 #include "daemon/redact.h"
 
 namespace tocsin {
@@ -44,9 +44,7 @@ constexpr std::size_t kIncidentIdDigits = 32;
 std::span<const std::string_view> severity_names() { return kSeverities; }
 std::string_view name_of(Severity severity) { return kSeverities[std::to_underlying(severity)]; }
 std::optional<Severity> severity_named(std::string_view name) {
-  const auto* found = std::ranges::find(kSeverities, name);
-  if (found == kSeverities.end()) return std::nullopt;
-  return static_cast<Severity>(found - kSeverities.begin());
+  return named<Severity>(kSeverities, name);
 }
 std::span<const std::string_view> category_names() { return kCategories; }
 std::string_view name_of(Category category) { return kCategories[std::to_underlying(category)]; }

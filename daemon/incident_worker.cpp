@@ -183,9 +183,7 @@ void IncidentWorker::take_selftest(const Event& event) {
 
 // Written by a client that spreads keys otherwise than findings are spread.
 bool IncidentWorker::belongs_elsewhere(std::string_view system, std::int32_t partition) const {
-  return partitions_ > 0 &&
-         rd_kafka_msg_partitioner_murmur2(nullptr, system.data(), system.size(), partitions_,
-                                          nullptr, nullptr) != partition;
+  return partitions_ > 0 && kafka::partition_of(system, partitions_) != partition;
 }
 
 void IncidentWorker::reject(const Record& record, std::string_view reason) {
@@ -216,10 +214,21 @@ void IncidentWorker::write(std::string_view id, std::optional<std::string> paylo
                                            .partition = current_});
 }
 
+// Written as it is when the batch is: many findings of a batch are of one incident.
+void IncidentWorker::complete(KafkaSink::Message& message) const {
+  const auto lane = lanes_.find(message.partition);
+  if (lane == lanes_.end()) return;
+  const incident::Incident* incident = lane->second->table.find(message.key);
+  if (incident != nullptr && incident->incident_id == message.key) {
+    message.payload = incident::to_json(*incident);
+  }
+}
+
 void IncidentWorker::on_incident(const incident::Incident& incident,
                                  const incident::Before& before) {
   metrics_->on_incident(incident, before);
-  write(incident.incident_id, incident::to_json(incident));
+  const bool merged = incident.state == incident::State::kMerged;
+  write(incident.incident_id, merged ? std::optional(incident::to_json(incident)) : std::nullopt);
 }
 
 void IncidentWorker::on_forgotten(const incident::Incident& /*incident*/,
@@ -268,8 +277,10 @@ void IncidentWorker::flush(bool all) {
   if (changes_.empty() && reached.empty()) return;
   std::vector<KafkaSink::Message> messages;
   messages.reserve(changes_.size());
-  for (const auto& change : changes_) {
-    if (change) messages.push_back(*change);
+  for (auto& change : changes_) {
+    if (!change) continue;
+    if (!change->payload) complete(*change);
+    messages.push_back(std::move(*change));
   }
   switch (sink_->write(messages, reached, *source_)) {
     case TransactionalSink::Result::kCommitted:

@@ -88,7 +88,9 @@ class IncidentWorker final : private KafkaSource::Listener, private incident::Li
   void take_selftest(const Event& event);
   [[nodiscard]] bool belongs_elsewhere(std::string_view system, std::int32_t partition) const;
   void reject(const Record& record, std::string_view reason);
+  // Without a payload: the incident as it is when the batch is written, or that it is no more.
   void write(std::string_view id, std::optional<std::string> payload);
+  void complete(KafkaSink::Message& message) const;
   // Writes what has changed; offsets alone only when `all`.
   void flush(bool all);
   [[nodiscard]] std::vector<Position> positions() const;

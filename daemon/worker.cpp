@@ -1,7 +1,6 @@
 #include "daemon/worker.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <limits>

@@ -1,11 +1,11 @@
 #include "daemon/incident/json_fields.h"
 
-#include <algorithm>
 #include <array>
 #include <limits>
 #include <utility>
 
 #include "daemon/decode/rfc3339.h"
+#include "daemon/names.h"
 
 namespace tocsin::incident {
 namespace {
@@ -112,12 +112,9 @@ bool JsonFields::flag(std::string_view key) {
 }
 
 std::size_t JsonFields::word_index(std::string_view word, std::span<const std::string_view> words) {
-  const auto found = std::ranges::find(words, word);
-  if (found == words.end()) {
-    fail(RecordReject::kBadWord);
-    return 0;
-  }
-  return static_cast<std::size_t>(found - words.begin());
+  const auto index = named<std::size_t>(words, word);
+  if (!index) fail(RecordReject::kBadWord);
+  return index.value_or(0);
 }
 
 void JsonFields::texts(std::string_view key, std::size_t items_max, std::vector<std::string>& out) {

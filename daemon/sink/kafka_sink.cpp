@@ -18,7 +18,7 @@ std::expected<std::unique_ptr<KafkaSink>, std::string> KafkaSink::create(
   kafka::Properties properties = config.kafka;
   properties.try_emplace("client.id", kafka::client_id(name));
   properties.try_emplace("linger.ms", "5");
-  properties.try_emplace("partitioner", "murmur2_random");  // Java's, so that all agree on a key's
+  properties["partitioner"] = kafka::kPartitioner;
   properties.try_emplace("allow.auto.create.topics", "true");
   // A dead letter carries what was too large for an event, up to what the source fetches at all.
   properties.try_emplace("message.max.bytes",

@@ -31,7 +31,7 @@ std::expected<std::unique_ptr<TransactionalSink>, std::string> TransactionalSink
     const Config& config, std::string_view name, metrics::Registry& registry) {
   kafka::Properties properties = config.kafka;
   properties.try_emplace("client.id", kafka::client_id(name));
-  properties.try_emplace("partitioner", "murmur2_random");
+  properties["partitioner"] = kafka::kPartitioner;
   properties["linger.ms"] = "0";  // the end of the transaction flushes
   properties["transaction.timeout.ms"] = std::to_string(kTimeLimit.count());
   properties["enable.idempotence"] = "true";

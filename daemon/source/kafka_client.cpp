@@ -84,6 +84,9 @@ std::string_view reserved_because(std::string_view property, std::string_view va
   if (property == "enable.idempotence" && value != "true") {
     return "findings are produced idempotently; remove it";
   }
+  if (property == "partitioner") {
+    return "findings and control events of a system must meet in one partition; remove it";
+  }
   if (property == "message.timeout.ms" || property == "delivery.timeout.ms") {
     return "tocsin waits for delivery as long as it takes; remove it";
   }
@@ -109,6 +112,11 @@ std::expected<Conf, std::string> make_conf(const Properties& properties, Scope s
     if (auto done = set(conf.get(), name, value); !done) return std::unexpected(done.error());
   }
   return conf;
+}
+
+std::int32_t partition_of(std::string_view key, std::int32_t partitions) {
+  return rd_kafka_msg_partitioner_murmur2(nullptr, key.data(), key.size(), partitions, nullptr,
+                                          nullptr);
 }
 
 void route_logs(rd_kafka_conf_t* conf) { rd_kafka_conf_set_log_cb(conf, &on_log); }

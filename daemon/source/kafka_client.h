@@ -3,6 +3,7 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include <cstdint>
 #include <expected>
 #include <map>
 #include <memory>
@@ -41,6 +42,11 @@ struct MessageDeleter {
 using Message = std::unique_ptr<rd_kafka_message_t, MessageDeleter>;
 
 using Properties = std::map<std::string, std::string>;
+
+// How keys choose their partition: as Java's clients do, so that all agree, and as `partition_of`
+// says.
+inline constexpr const char* kPartitioner = "murmur2_random";
+std::int32_t partition_of(std::string_view key, std::int32_t partitions);
 
 enum class Scope { kBoth, kConsumer, kProducer };
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "detectors/flow/openers.h"
 #include "detectors/flow/word_hash.h"
 
 namespace tocsin::flow {
@@ -174,23 +175,10 @@ class Reader {
       }
       const bool passes = (word.signs & (kOpener | kPolite | kModal | kUrgent)) != 0 ||
                           ((word.signs & (kYou | kSpeaker)) != 0 && i > clause.first) ||
-                          is_address(i, clause) || is_reminder(i, clause) ||
-                          (i > clause.first && is_to_verb(i));
+                          is_address(i, clause) || is_reminder(r_, i, clause) ||
+                          is_to_verb(r_, i, clause);
       if (!passes) return;
     }
-  }
-
-  // "Be sure to send", "don't forget to send": an opener stands before.
-  bool is_to_verb(std::uint32_t i) const {
-    static constexpr std::uint64_t kTo = word_hash("to");
-    return r_.tokens[i].hash == kTo && (meaning(i - 1).signs & kOpener) != 0;
-  }
-
-  // "Don't forget to send ..." asks for what it seems to deny.
-  bool is_reminder(std::uint32_t i, const Clause& clause) const {
-    static constexpr std::uint64_t kForget = word_hash("forget");
-    return (meaning(i).signs & kNegation) != 0 && i + 1 < clause.last &&
-           r_.tokens[i + 1].hash == kForget;
   }
 
   // What looked like a verb was a noun: "Order of", "Transfer fee", "Book 3", "Email:".

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "daemon/invisible.h"
 #include "daemon/text.h"
 #include "detectors/detector.h"
 
@@ -37,18 +38,17 @@ bool for_each_part(std::string_view text, const Read& read) {
 // Characters that nobody sees: they part a word for whoever reads bytes, and the reader of the
 // decoded text sees it whole.
 bool hides_characters(std::string_view text) {
-  constexpr std::string_view kZeroWidth = "\xE2\x80";  // U+2000 to U+203F; few of them are hidden
-  constexpr std::string_view kJoiner = "\xE2\x81\xA0";
-  constexpr std::string_view kSoftHyphen = "\xC2\xAD";
-  constexpr std::string_view kMark = "\xEF\xBB\xBF";
-  constexpr std::string_view kTags = "\xF3\xA0";
-  for (std::size_t at = text.find(kZeroWidth); at != std::string_view::npos;
-       at = text.find(kZeroWidth, at + 2)) {
-    const auto last = static_cast<unsigned char>(at + 2 < text.size() ? text[at + 2] : 0);
-    if ((last >= 0x8B && last <= 0x8F) || (last >= 0xAA && last <= 0xAE)) return true;
+  constexpr unsigned char kAsciiMax = 0x7F;
+  for (std::size_t at = 0; at < text.size();) {
+    if (static_cast<unsigned char>(text[at]) <= kAsciiMax) {
+      ++at;
+      continue;
+    }
+    const CodePoint c = first_code_point(text.substr(at));
+    if (is_invisible(c.value)) return true;
+    at += c.length;
   }
-  const auto has = [text](std::string_view bytes) { return text.contains(bytes); };
-  return has(kJoiner) || has(kSoftHyphen) || has(kMark) || has(kTags);
+  return false;
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "detectors/flow/openers.h"
 #include "detectors/flow/word_hash.h"
 
 namespace tocsin::flow {
@@ -112,7 +113,7 @@ class Wisher {
     }
     while (at < clause.last &&
            (has(at, kOpener | kPolite | kAgree | kGreeting) || helps(at) ||
-            is_reminder(at, clause) || is_to_verb(at, clause)) &&
+            is_reminder(r_, at, clause) || is_to_verb(r_, at, clause)) &&
            !has(at, kAsksQuestion) && !is_act(at) && at + 1 < clause.last) {
       ++at;
     }
@@ -146,11 +147,6 @@ class Wisher {
     hand_over(at, clause, form);
   }
 
-  // "Remember to ...", "make sure to ...": an opener stands before.
-  [[nodiscard]] bool is_to_verb(std::uint32_t i, const Clause& clause) const {
-    static constexpr std::uint64_t kTo = word_hash("to");
-    return i > clause.first && r_.tokens[i].hash == kTo && has(i - 1, kOpener);
-  }
   // "In which hotel ...", "on what date ...".
   [[nodiscard]] bool asks_for_which(std::uint32_t i, const Clause& clause) const {
     static constexpr std::uint64_t kWhich[] = {word_hash("which"), word_hash("what"),
@@ -167,12 +163,6 @@ class Wisher {
     }
     return false;
   }
-  // "Don't forget to ...": wants what it seems to deny.
-  [[nodiscard]] bool is_reminder(std::uint32_t i, const Clause& clause) const {
-    static constexpr std::uint64_t kForget = word_hash("forget");
-    return has(i, kNegation) && i + 1 < clause.last && r_.tokens[i + 1].hash == kForget;
-  }
-
   // "Help me create ...": the verb comes behind.
   [[nodiscard]] bool helps(std::uint32_t i) const {
     static constexpr std::uint64_t kHelp = word_hash("help");

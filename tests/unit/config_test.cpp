@@ -377,6 +377,7 @@ TEST_CASE("properties that tocsin keeps to itself") {
       {"auto.commit.interval.ms", "1", true},
       {"auto.offset.reset", "latest", true},
       {"acks", "1", true},
+      {"partitioner", "consistent_random", true},
       {"acks", "all", false},
       {"acks", "-1", false},
       {"request.required.acks", "0", true},
