@@ -80,6 +80,7 @@ void IncidentWorker::adopt(std::shared_ptr<const Policy> policy) {
 
 bool IncidentWorker::run(const std::stop_token& stop) {
   stop_ = stop;
+  source_->watch(leaving_.emplace(stop));
   while (!stop.stop_requested() && !health_.failed) turn();
   process_batch();
   flush(true);
@@ -282,7 +283,7 @@ void IncidentWorker::flush(bool all) {
     if (!change->payload) complete(*change);
     messages.push_back(std::move(*change));
   }
-  switch (sink_->write(messages, reached, *source_)) {
+  switch (sink_->write(messages, reached, *source_, *leaving_)) {
     case TransactionalSink::Result::kCommitted:
       for (const Position& position : reached) {
         committed_.insert_or_assign(position.at, position.next);
@@ -359,6 +360,7 @@ void IncidentWorker::on_revoked(std::span<const TopicPartition> partitions, bool
 void IncidentWorker::restore_lanes() {
   bool all = true;
   for (auto& [partition, lane] : lanes_) {
+    if (stop_.stop_requested()) return;
     if (!lane->restored) {
       lane = make_lane();  // an attempt that failed may have left a part
       lane->restored = restore(partition, *lane);

@@ -29,6 +29,7 @@
 #include "daemon/incident/incident_metrics.h"
 #include "daemon/incident/incident_table.h"
 #include "daemon/incident/precision.h"
+#include "daemon/leaving.h"
 #include "daemon/log.h"
 #include "daemon/metrics/policy_metrics.h"
 #include "daemon/metrics/registry.h"
@@ -110,7 +111,8 @@ class IncidentWorker final : private KafkaSource::Listener, private incident::Li
   NativeDecoder decoder_;
   incident::RulePrecision precision_;
   std::optional<incident::Metrics> metrics_;
-  std::stop_token stop_;  // of `run`
+  std::stop_token stop_;            // of `run`
+  std::optional<Leaving> leaving_;  // of `run`
   SourceHealth health_;
   std::unique_ptr<TransactionalSink> sink_;
   std::unique_ptr<CompactedReader> reader_;

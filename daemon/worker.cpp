@@ -77,6 +77,7 @@ std::expected<std::unique_ptr<Worker>, std::string> Worker::create(
 }
 
 bool Worker::run(const std::stop_token& stop) {
+  source_->watch(leaving_.emplace(stop));
   while (!stop.stop_requested() && !health_.failed) turn();
   return drain() && !health_.failed;
 }
@@ -239,8 +240,8 @@ void Worker::on_assigned(std::span<const TopicPartition> partitions) {
 
 void Worker::on_revoked(std::span<const TopicPartition> partitions, bool lost) {
   process_batch();
-  if (!lost && !leaving_) {
-    if (!sink_->flush(kDrainLimit)) {
+  if (!lost && !drained_) {
+    if (!sink_->flush(leaving_->within(kDrainLimit))) {
       log::warn("worker.revoked",
                 "partitions leave with findings undelivered; their records will "
                 "be read again by the next owner",
@@ -257,9 +258,9 @@ void Worker::on_revoked(std::span<const TopicPartition> partitions, bool lost) {
 
 bool Worker::drain() {
   process_batch();
-  const bool delivered = sink_->flush(kDrainLimit);
+  const bool delivered = sink_->flush(leaving_->within(kDrainLimit));
   const bool committed = source_->commit(ledger_.take_settled(), true);
-  leaving_ = true;
+  drained_ = true;
   source_->close();  // revokes, which finds nothing left to do
   if (!delivered) {
     log::warn("worker.undelivered",

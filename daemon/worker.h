@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "daemon/config.h"
+#include "daemon/leaving.h"
 #include "daemon/metrics/registry.h"
 #include "daemon/offset_ledger.h"
 #include "daemon/pipeline.h"
@@ -84,7 +85,8 @@ class Worker final : private KafkaSource::Listener, private PipelineOutput {
   bool selftest_on_its_way_ = false;
   std::chrono::steady_clock::time_point selftest_due_;
   std::uint64_t selftests_ = 0;
-  bool leaving_ = false;  // what could be delivered has been: `on_revoked` does not wait again
+  std::optional<Leaving> leaving_;  // of `run`
+  bool drained_ = false;  // what could be delivered has been: `on_revoked` does not wait again
   log::Sampler sampler_;
   metrics::GaugeId outstanding_;
 };

@@ -13,11 +13,10 @@ using Error = std::unique_ptr<rd_kafka_error_t, decltype(&rd_kafka_error_destroy
 
 Error owned(rd_kafka_error_t* error) { return {error, &rd_kafka_error_destroy}; }
 
-int left_ms(std::chrono::steady_clock::time_point deadline) {
-  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-      deadline - std::chrono::steady_clock::now());
-  return static_cast<int>(std::max<std::int64_t>(1, left.count()));
-}
+// A step is waited for in pieces, between which a request to stop is seen.  Each step can be called
+// again: it goes on waiting, or (the offsets) asks once more, for which a piece must be long
+// enough.
+constexpr std::chrono::milliseconds kPiece{2000};
 
 // Nobody takes over another process's transactions: the group's generation is what fences.
 std::string transactional_id(std::string_view name) {
@@ -65,12 +64,20 @@ std::expected<void, std::string> TransactionalSink::renew() {
   return {};
 }
 
+std::chrono::milliseconds TransactionalSink::Limit::left() const {
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
+  return leaving.within(std::max(left, std::chrono::milliseconds(0)));
+}
+
 template <typename Step>
-TransactionalSink::Result TransactionalSink::attempt(std::string_view what,
-                                                     Clock::time_point deadline, const Step& step) {
+TransactionalSink::Result TransactionalSink::attempt(std::string_view what, const Limit& limit,
+                                                     const Step& step) {
   while (true) {
-    const Error error = owned(step(left_ms(deadline)));
+    const Error error = owned(step(
+        static_cast<int>(std::clamp(limit.left(), std::chrono::milliseconds(1), kPiece).count())));
     if (error == nullptr) return Result::kCommitted;
+    const bool again = rd_kafka_error_is_retriable(error.get()) != 0 && limit.left().count() > 0;
+    if (again && rd_kafka_error_code(error.get()) == RD_KAFKA_RESP_ERR__TIMED_OUT) continue;
     const log::Sampler::Verdict verdict = sampler_.admit(rd_kafka_error_name(error.get()));
     if (verdict.log) {
       log::warn("sink.transaction", "a step of a transaction failed",
@@ -79,7 +86,6 @@ TransactionalSink::Result TransactionalSink::attempt(std::string_view what,
                  {"suppressed", verdict.suppressed}});
     }
     if (rd_kafka_error_is_fatal(error.get()) != 0) return Result::kFailed;
-    const bool again = rd_kafka_error_is_retriable(error.get()) != 0 && Clock::now() < deadline;
     if (!again) return Result::kAborted;
   }
 }
@@ -107,8 +113,10 @@ bool TransactionalSink::produce(const KafkaSink::Message& message) {
 
 TransactionalSink::Result TransactionalSink::write(std::span<const KafkaSink::Message> messages,
                                                    std::span<const Position> positions,
-                                                   const KafkaSource& source) {
-  const Result done = transact(messages, positions, source);
+                                                   const KafkaSource& source,
+                                                   const Leaving& leaving) {
+  const Result done = transact(messages, positions, source,
+                               {.deadline = Clock::now() + kTimeLimit, .leaving = leaving});
   if (done == Result::kCommitted) return done;
   shard_.add(aborted_);
   return done == Result::kAborted ? done : begin_anew();
@@ -116,34 +124,35 @@ TransactionalSink::Result TransactionalSink::write(std::span<const KafkaSink::Me
 
 TransactionalSink::Result TransactionalSink::transact(std::span<const KafkaSink::Message> messages,
                                                       std::span<const Position> positions,
-                                                      const KafkaSource& source) {
-  const auto deadline = Clock::now() + kTimeLimit;
+                                                      const KafkaSource& source,
+                                                      const Limit& limit) {
   rd_kafka_t* const handle = handle_.get();
   if (!initialised_) {
     const Result done = attempt(
-        "init", deadline, [&](int wait_ms) { return rd_kafka_init_transactions(handle, wait_ms); });
+        "init", limit, [&](int wait_ms) { return rd_kafka_init_transactions(handle, wait_ms); });
     if (done != Result::kCommitted) return done;
     initialised_ = true;
   }
-  Result done = attempt("begin", deadline, [&](int) { return rd_kafka_begin_transaction(handle); });
+  Result done = attempt("begin", limit, [&](int) { return rd_kafka_begin_transaction(handle); });
   if (done != Result::kCommitted) return done;
   for (const KafkaSink::Message& message : messages) {
-    if (!produce(message)) return abort();
+    if (!produce(message)) return abort(limit);
   }
   const kafka::PartitionList offsets = source.offsets(positions);
   const auto group = source.group_metadata();
-  done = attempt("offsets", deadline, [&](int wait_ms) {
+  done = attempt("offsets", limit, [&](int wait_ms) {
     return rd_kafka_send_offsets_to_transaction(handle, offsets.get(), group.get(), wait_ms);
   });
   if (done == Result::kCommitted) {
-    done = attempt("commit", deadline,
+    done = attempt("commit", limit,
                    [&](int wait_ms) { return rd_kafka_commit_transaction(handle, wait_ms); });
   }
-  return done == Result::kAborted ? abort() : done;
+  return done == Result::kAborted ? abort(limit) : done;
 }
 
-TransactionalSink::Result TransactionalSink::abort() {
-  const Result done = attempt("abort", Clock::now() + kTimeLimit, [&](int wait_ms) {
+TransactionalSink::Result TransactionalSink::abort(const Limit& limit) {
+  const Limit anew{.deadline = Clock::now() + kTimeLimit, .leaving = limit.leaving};
+  const Result done = attempt("abort", anew, [&](int wait_ms) {
     return rd_kafka_abort_transaction(handle_.get(), wait_ms);
   });
   return done == Result::kCommitted ? Result::kAborted : Result::kFailed;

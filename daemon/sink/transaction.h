@@ -15,6 +15,7 @@
 #include <string_view>
 
 #include "daemon/config.h"
+#include "daemon/leaving.h"
 #include "daemon/log.h"
 #include "daemon/metrics/registry.h"
 #include "daemon/sink/kafka_sink.h"
@@ -41,12 +42,18 @@ class TransactionalSink {
   TransactionalSink& operator=(const TransactionalSink&) = delete;
   ~TransactionalSink() = default;
 
-  // Messages in order; tickets mean nothing here.  Waits for the brokers, up to kTimeLimit.
+  // Messages in order; tickets mean nothing here.  Waits for the brokers, up to kTimeLimit and no
+  // longer than `leaving` allows.
   Result write(std::span<const KafkaSink::Message> messages, std::span<const Position> positions,
-               const KafkaSource& source);
+               const KafkaSource& source, const Leaving& leaving);
 
  private:
   using Clock = std::chrono::steady_clock;
+  struct Limit {
+    Clock::time_point deadline;
+    const Leaving& leaving;
+    [[nodiscard]] std::chrono::milliseconds left() const;
+  };
 
   TransactionalSink(kafka::Properties properties, std::string_view name,
                     metrics::Registry& registry);
@@ -54,11 +61,11 @@ class TransactionalSink {
   std::expected<void, std::string> renew();
   // Calls `step` until it succeeds, has failed for good, or time is up.
   template <typename Step>
-  Result attempt(std::string_view what, Clock::time_point deadline, const Step& step);
+  Result attempt(std::string_view what, const Limit& limit, const Step& step);
   [[nodiscard]] bool produce(const KafkaSink::Message& message);
   Result transact(std::span<const KafkaSink::Message> messages, std::span<const Position> positions,
-                  const KafkaSource& source);
-  Result abort();
+                  const KafkaSource& source, const Limit& limit);
+  Result abort(const Limit& limit);
   Result begin_anew();
 
   kafka::Properties properties_;

@@ -12,8 +12,8 @@
 namespace tocsin {
 namespace {
 
-constexpr int kCallTimeoutMs = 10'000;
-constexpr int kCommitTimeoutMs = 2000;
+constexpr std::chrono::milliseconds kCallLimit{4000};
+constexpr std::chrono::milliseconds kCommitLimit{2000};
 constexpr auto kStartDeadline = std::chrono::seconds(60);
 constexpr std::string_view kMetadataPrefix = "tocsin rewind=";
 
@@ -25,6 +25,13 @@ std::vector<TopicPartition> to_partitions(const rd_kafka_topic_partition_list_t&
   std::vector<TopicPartition> out;
   for (int i = 0; i < list.cnt; ++i) out.push_back(to_partition(list.elems[i]));
   return out;
+}
+
+// The group is being rebalanced, or has done so without us: no failure of ours or of the brokers'.
+bool is_moving(rd_kafka_resp_err_t error) {
+  return error == RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS ||
+         error == RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION ||
+         error == RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID;
 }
 
 std::optional<std::int64_t> rewind_of(const rd_kafka_topic_partition_t& element) {
@@ -180,7 +187,7 @@ void KafkaSource::handle_poll_error(const rd_kafka_message_t& message) {
     std::int64_t low = 0;
     std::int64_t high = 0;
     const auto failed = rd_kafka_query_watermark_offsets(handle_.get(), topic, message.partition,
-                                                         &low, &high, kCallTimeoutMs);
+                                                         &low, &high, wait_ms(kCallLimit));
     const kafka::PartitionList list(rd_kafka_topic_partition_list_new(1));
     rd_kafka_topic_partition_list_add(list.get(), topic, message.partition);
     rd_kafka_position(handle_.get(), list.get());
@@ -191,7 +198,8 @@ void KafkaSource::handle_poll_error(const rd_kafka_message_t& message) {
       }
       shard_.add(offset_resets_);
       list->elems[0].offset = low;
-      rd_kafka_error_t* error = rd_kafka_seek_partitions(handle_.get(), list.get(), kCallTimeoutMs);
+      rd_kafka_error_t* error =
+          rd_kafka_seek_partitions(handle_.get(), list.get(), wait_ms(kCallLimit));
       if (error != nullptr) rd_kafka_error_destroy(error);
       log::error(
           "kafka.offset_out_of_range",
@@ -265,41 +273,12 @@ void KafkaSource::assign(rd_kafka_topic_partition_list_t* partitions) {
 bool KafkaSource::find_start(rd_kafka_topic_partition_list_t* partitions) {
   const auto deadline = std::chrono::steady_clock::now() + kStartDeadline;
   while (true) {
-    auto error = rd_kafka_committed(handle_.get(), partitions, kCallTimeoutMs);
+    auto error = rd_kafka_committed(handle_.get(), partitions, wait_ms(kCallLimit));
     for (int i = 0; i < partitions->cnt && error == RD_KAFKA_RESP_ERR_NO_ERROR; ++i) {
-      rd_kafka_topic_partition_t& element = partitions->elems[i];
-      error = element.err;
-      if (error != RD_KAFKA_RESP_ERR_NO_ERROR) break;
-      std::int64_t low = 0;
-      std::int64_t high = 0;
-      error = rd_kafka_query_watermark_offsets(handle_.get(), element.topic, element.partition,
-                                               &low, &high, kCallTimeoutMs);
-      if (error != RD_KAFKA_RESP_ERR_NO_ERROR) break;
-      const auto committed = element.offset >= 0 ? std::optional(element.offset) : std::nullopt;
-      const StartPosition start =
-          start_position(committed, rewind_of(element), low, high, subscription_.start_at,
-                         subscription_.rewind_records_max);
-      if (start.lost > 0) shard_.add(lost_records_, static_cast<std::uint64_t>(start.lost));
-      if (start.out_of_range) {
-        shard_.add(offset_resets_);
-        log::error("kafka.offset_out_of_range", "the committed offset is not in the topic",
-                   {{"topic", element.topic},
-                    {"partition", element.partition},
-                    {"committed", element.offset},
-                    {"low", low},
-                    {"high", high},
-                    {"lost", start.lost}});
-      }
-      log::debug("kafka.start", "start position",
-                 {{"topic", element.topic},
-                  {"partition", element.partition},
-                  {"read_from", start.read_from},
-                  {"resume_at", start.resume_at},
-                  {"high", high}});
-      element.offset = start.read_from;
-      assigned_[to_partition(element)] = {.resume_at = start.resume_at, .high = high};
+      error = start_of(partitions->elems[i], wait_ms(kCallLimit));
     }
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return true;
+    if (leaving()) return false;  // where to start is no concern any more
     count_error("rebalance");
     log::warn("kafka.committed", "cannot read committed offsets yet",
               {{"error", rd_kafka_err2str(error)}});
@@ -308,6 +287,44 @@ bool KafkaSource::find_start(rd_kafka_topic_partition_list_t* partitions) {
       return false;
     }
   }
+}
+
+rd_kafka_resp_err_t KafkaSource::start_of(rd_kafka_topic_partition_t& element, int wait_ms) {
+  if (element.err != RD_KAFKA_RESP_ERR_NO_ERROR) return element.err;
+  std::int64_t low = 0;
+  std::int64_t high = 0;
+  if (const auto error = rd_kafka_query_watermark_offsets(
+          handle_.get(), element.topic, element.partition, &low, &high, wait_ms)) {
+    return error;
+  }
+  const auto committed = element.offset >= 0 ? std::optional(element.offset) : std::nullopt;
+  const StartPosition start =
+      start_position(committed, rewind_of(element), low, high, subscription_.start_at,
+                     subscription_.rewind_records_max);
+  if (start.lost > 0) shard_.add(lost_records_, static_cast<std::uint64_t>(start.lost));
+  if (start.out_of_range) {
+    shard_.add(offset_resets_);
+    log::error("kafka.offset_out_of_range", "the committed offset is not in the topic",
+               {{"topic", element.topic},
+                {"partition", element.partition},
+                {"committed", element.offset},
+                {"low", low},
+                {"high", high},
+                {"lost", start.lost}});
+  }
+  log::debug("kafka.start", "start position",
+             {{"topic", element.topic},
+              {"partition", element.partition},
+              {"read_from", start.read_from},
+              {"resume_at", start.resume_at},
+              {"high", high}});
+  element.offset = start.read_from;
+  assigned_[to_partition(element)] = {.resume_at = start.resume_at, .high = high};
+  return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+int KafkaSource::wait_ms(std::chrono::milliseconds limit) const {
+  return static_cast<int>((leaving_ == nullptr ? limit : leaving_->within(limit)).count());
 }
 
 void KafkaSource::revoke(rd_kafka_topic_partition_list_t* partitions) {
@@ -349,9 +366,13 @@ bool KafkaSource::commit(std::span<const Position> positions, bool wait) {
     return true;
   }
   count_error("commit");
-  log::warn("kafka.commit", "offsets could not be committed; the records will be read again",
+  const bool moving = is_moving(error);
+  log::warn("kafka.commit",
+            moving
+                ? "the partitions are on their way to another owner, who reads some records again"
+                : "offsets could not be committed; the records will be read again",
             {{"error", rd_kafka_err2str(error)}});
-  return false;
+  return moving;
 }
 
 kafka::PartitionList KafkaSource::offsets(std::span<const Position> positions) const {
@@ -376,7 +397,7 @@ std::int32_t KafkaSource::partitions_of(const std::string& topic) const {
       rd_kafka_topic_new(handle_.get(), topic.c_str(), nullptr), &rd_kafka_topic_destroy);
   const rd_kafka_metadata_t* metadata = nullptr;
   if (handle == nullptr || rd_kafka_metadata(handle_.get(), 0, handle.get(), &metadata,
-                                             kCallTimeoutMs) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+                                             wait_ms(kCallLimit)) != RD_KAFKA_RESP_ERR_NO_ERROR) {
     return 0;
   }
   const std::int32_t count = metadata->topic_cnt == 1 ? metadata->topics[0].partition_cnt : 0;
@@ -388,7 +409,8 @@ bool KafkaSource::reread() {
   const kafka::PartitionList list = assignment();
   if (list->cnt == 0) return true;
   if (!find_start(list.get())) return false;
-  rd_kafka_error_t* error = rd_kafka_seek_partitions(handle_.get(), list.get(), kCallTimeoutMs);
+  rd_kafka_error_t* error =
+      rd_kafka_seek_partitions(handle_.get(), list.get(), wait_ms(kCallLimit));
   if (error == nullptr) return true;
   fail("kafka.seek", rd_kafka_error_string(error));
   rd_kafka_error_destroy(error);
@@ -403,7 +425,7 @@ rd_kafka_resp_err_t KafkaSource::commit_and_wait(const rd_kafka_topic_partition_
   const auto error = rd_kafka_commit_queue(handle_.get(), offsets, queue.get(), nullptr, nullptr);
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return error;
   const std::unique_ptr<rd_kafka_event_t, decltype(&rd_kafka_event_destroy)> event(
-      rd_kafka_queue_poll(queue.get(), kCommitTimeoutMs), &rd_kafka_event_destroy);
+      rd_kafka_queue_poll(queue.get(), wait_ms(kCommitLimit)), &rd_kafka_event_destroy);
   return event == nullptr ? RD_KAFKA_RESP_ERR__TIMED_OUT : rd_kafka_event_error(event.get());
 }
 

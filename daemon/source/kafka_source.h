@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "daemon/config.h"
+#include "daemon/leaving.h"
 #include "daemon/log.h"
 #include "daemon/metrics/registry.h"
 #include "daemon/pipeline.h"
@@ -95,6 +96,10 @@ class KafkaSource {
   KafkaSource& operator=(const KafkaSource&) = delete;
   ~KafkaSource();
 
+  // From now on no call waits for a broker longer than `leaving` allows, also those from within
+  // `poll`.  It outlives the source's last call.
+  void watch(const Leaving& leaving) { leaving_ = &leaving; }
+
   // Adds up to `max` records to the batch: waits for the first one, takes what else is there.  Must
   // be called at least every max.poll.interval.ms, also while paused.
   void poll(std::vector<Record>& batch, std::size_t max, std::chrono::milliseconds wait);
@@ -102,7 +107,8 @@ class KafkaSource {
   void release() { messages_.clear(); }
 
   // Commits are sent in the background unless `wait`, which takes two seconds at most; one that
-  // fails is repeated with the next.  False: waited for, and failed.
+  // fails is repeated with the next.  False: waited for, and failed; that the partitions are about
+  // to have another owner, who refuses our commit, is no failure.
   bool commit(std::span<const Position> positions, bool wait);
 
   // For whoever commits them in a transaction: as a list, and as which member.
@@ -147,6 +153,9 @@ class KafkaSource {
   void assign(rd_kafka_topic_partition_list_t* partitions);
   void revoke(rd_kafka_topic_partition_list_t* partitions);
   bool find_start(rd_kafka_topic_partition_list_t* partitions);
+  rd_kafka_resp_err_t start_of(rd_kafka_topic_partition_t& element, int wait_ms);
+  [[nodiscard]] bool leaving() const { return leaving_ != nullptr && leaving_->asked(); }
+  [[nodiscard]] int wait_ms(std::chrono::milliseconds limit) const;
   rd_kafka_resp_err_t commit_and_wait(const rd_kafka_topic_partition_list_t* offsets);
   void handle_poll_error(const rd_kafka_message_t& message);
   void fail(std::string_view event, std::string_view reason);
@@ -158,6 +167,7 @@ class KafkaSource {
   SourceHealth& health_;
   metrics::Registry& registry_;
   metrics::Shard& shard_;
+  const Leaving* leaving_ = nullptr;
   kafka::Handle handle_;
   std::vector<kafka::Message> messages_;
   std::map<TopicPartition, Assigned> assigned_;
