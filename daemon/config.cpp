@@ -288,6 +288,11 @@ void read_rules(MapReader rules, const std::filesystem::path& file, const Enviro
   config.rules.cache_dir = cache;
   rules.boolean("watch", &config.rules.watch);
   rules.boolean("demote", &config.rules.demote);
+  int floor_percent = static_cast<int>(config.rules.precision.floor * 100);
+  rules.number("precision_floor_percent", 0, 100, &floor_percent);
+  config.rules.precision.floor = floor_percent / 100.0;
+  rules.number("judgements_min", 1, incident::Judgements::kWindow,
+               &config.rules.precision.judgements_min);
   rules.finish();
 }
 
@@ -326,6 +331,7 @@ void read_topics(MapReader topics, bool kafka_needed, Config& config) {
   topics.string("findings", &config.topics.findings);
   topics.string("control", &config.topics.control);
   topics.string("incidents", &config.topics.incidents);
+  topics.string("judgements", &config.topics.judgements);
   topics.string("requests", &config.topics.requests);
   topics.string("dead_letter", &config.topics.dead_letter);
   static constexpr std::array<std::string_view, 2> kStartAt = {"earliest", "latest"};

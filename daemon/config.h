@@ -19,6 +19,7 @@
 #include "daemon/decode/native.h"
 #include "daemon/diagnostics.h"
 #include "daemon/incident/limits.h"
+#include "daemon/incident/precision.h"
 #include "daemon/log.h"
 #include "daemon/session/session_table.h"
 #include "daemon/yaml/document.h"
@@ -37,9 +38,11 @@ struct Config {
     std::string findings = "tocsin.findings";
     std::string control = "tocsin.control";      // as many partitions as findings
     std::string incidents = "tocsin.incidents";  // ... and compacted; empty: no incidents here
-    std::string requests = "tocsin.requests";    // for containment, see `incidents.requests`
-    std::string dead_letter;                     // empty: rejected records are counted and dropped
-    StartAt start_at = StartAt::kEarliest;       // for a group without committed offsets
+    std::string judgements =
+        "tocsin.judgements";                   // ... as incidents; empty: rules have no precision
+    std::string requests = "tocsin.requests";  // for containment, see `incidents.requests`
+    std::string dead_letter;                   // empty: rejected records are counted and dropped
+    StartAt start_at = StartAt::kEarliest;     // for a group without committed offsets
   } topics;
   std::size_t workers = 0;  // 0: one a core
   struct {
@@ -64,7 +67,8 @@ struct Config {
     std::vector<ImportSource> imports;           // rules written for other tools
     std::filesystem::path cache_dir;             // of compiled rules; empty: none
     bool watch = true;                           // reload when a file has changed
-    bool demote = true;                          // rules that cost or say too much (rule_watch.h)
+    bool demote = true;  // rules that cost or say too much (rule_watch.h), or are wrong too often
+    incident::PrecisionLimits precision;  // of rules that people judged
   } rules;
   std::string hmac_secret;     // empty: a random key a process
   incident::Limits incidents;  // `idle` is the sessions'

@@ -47,6 +47,12 @@ std::int64_t steady_ms() {
       .count();
 }
 
+std::vector<std::string> rule_names(const Policy& policy) {
+  std::vector<std::string> names;
+  for (const RuleInfo& rule : policy.reportable()) names.push_back(rule.id);
+  return names;
+}
+
 double unix_seconds() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
@@ -119,6 +125,7 @@ void Daemon::adopt(std::shared_ptr<const Policy> policy) {
       .policy = policy_, .metrics = std::make_shared<const PolicyMetrics>(registry_, *policy_)};
   for (const auto& worker : workers_) worker->adopt(snapshot);
   if (incidents_ != nullptr) incidents_->adopt(policy_);
+  if (precision_ != nullptr) precision_->adopt(rule_names(*policy_));
   publish_policy();
 }
 
@@ -183,9 +190,10 @@ bool Daemon::start_workers() {
     }
     workers_.push_back(std::move(*worker));
   }
-  if (!start_incidents()) return false;
+  if (!start_incidents() || !start_precision()) return false;
   for (const auto& worker : workers_) start_thread(*worker);
   if (incidents_ != nullptr) start_thread(*incidents_);
+  if (precision_ != nullptr) start_thread(*precision_);
   started_ = true;
   PolicySources sources = policy_sources(config_);
   sources.proof_is_enough = true;
@@ -211,6 +219,22 @@ bool Daemon::start_incidents() {
     return false;
   }
   incidents_ = std::move(*incidents);
+  return true;
+}
+
+bool Daemon::start_precision() {
+  if (config_.topics.judgements.empty()) return true;
+  auto precision = PrecisionFollower::create(
+      config_, rule_names(*policy_),
+      [this](const std::shared_ptr<const incident::RuleNames>& rules) {
+        for (const auto& worker : workers_) worker->lower(rules);
+      },
+      registry_);
+  if (!precision) {
+    log::error("judgements.start", precision.error());
+    return false;
+  }
+  precision_ = std::move(*precision);
   return true;
 }
 
@@ -255,6 +279,7 @@ bool Daemon::stop() {
   for (std::jthread& thread : threads_) thread.request_stop();
   threads_.clear();  // joins
   http_.reset();     // its handlers look at the workers
+  precision_.reset();
   incidents_.reset();
   workers_.clear();
   done.set_value();

@@ -28,12 +28,6 @@ std::vector<std::string> system_names(const Policy& policy) {
   return names;
 }
 
-std::vector<std::string> rule_names(const Policy& policy) {
-  std::vector<std::string> names;
-  for (const RuleInfo& rule : policy.reportable()) names.push_back(rule.id);
-  return names;
-}
-
 }  // namespace
 
 std::expected<std::unique_ptr<IncidentWorker>, std::string> IncidentWorker::create(
@@ -63,7 +57,7 @@ IncidentWorker::IncidentWorker(const Config& config, std::shared_ptr<const Polic
       shard_(registry.make_shard()),
       policy_(std::move(policy)),
       decoder_(config.decode) {
-  metrics_.emplace(registry_, shard_, system_names(*policy_), rule_names(*policy_));
+  metrics_.emplace(registry_, shard_, system_names(*policy_));
   selftest_success_ = registry.gauge(
       "tocsin_selftest_last_success_timestamp_seconds",
       "When the latest self-test that came through all stages was sent.", {}, metrics::Merge::kMax);
@@ -94,7 +88,7 @@ void IncidentWorker::turn() {
     const std::lock_guard lock(pending_mutex_);
     policy_ = std::move(pending_);
     has_pending_.store(false, std::memory_order_relaxed);
-    metrics_.emplace(registry_, shard_, system_names(*policy_), rule_names(*policy_));
+    metrics_.emplace(registry_, shard_, system_names(*policy_));
   }
   source_->poll(batch_, config_.batch.records_max, config_.batch.wait);
   process_batch();
@@ -126,7 +120,6 @@ void IncidentWorker::publish() {
   std::vector<incident::IncidentTable*> tables;
   for (const auto& [partition, lane] : lanes_) tables.push_back(&lane->table);
   metrics_->publish(tables);
-  metrics_->publish(precision_);
 }
 
 // ------------------------------------------------------------------ records
@@ -250,9 +243,15 @@ void IncidentWorker::on_request(const incident::Incident& incident,
                                            .payload = incident::to_json(incident, request)});
 }
 
-void IncidentWorker::on_judgement(std::string_view rule, std::string_view what,
-                                  Judgement judgement) {
-  precision_.judge(rule, what, judgement);
+void IncidentWorker::on_judgement(std::string_view rule, std::string_view what, Judgement judgement,
+                                  EventTime said) {
+  if (config_.topics.judgements.empty()) return;
+  const incident::Judged* judged = lanes_.at(current_)->judged.judge(rule, what, judgement, said);
+  if (judged == nullptr) return;
+  changes_.emplace_back(KafkaSink::Message{.topic = config_.topics.judgements,
+                                           .key = std::string(rule),
+                                           .payload = incident::to_json(rule, *judged),
+                                           .partition = current_});
 }
 
 std::vector<Position> IncidentWorker::positions() const {
@@ -371,25 +370,45 @@ void IncidentWorker::restore_lanes() {
 }
 
 bool IncidentWorker::restore(std::int32_t partition, Lane& lane) {
+  const bool judged = config_.topics.judgements.empty() ||
+                      restore(config_.topics.judgements, partition,
+                              [&](std::string_view key, const std::string_view* payload) {
+                                if (payload == nullptr) return lane.judged.restore(key, {}), true;
+                                auto told = judged_.read(*payload);
+                                if (told) lane.judged.restore(key, std::move(told->judged));
+                                return told.has_value();
+                              });
+  if (!judged) return false;
+  const bool known = restore(config_.topics.incidents, partition,
+                             [&](std::string_view key, const std::string_view* payload) {
+                               if (payload == nullptr) return lane.table.restore_deleted(key), true;
+                               auto incident = incidents_.read(*payload);
+                               if (incident) lane.table.restore(std::move(*incident));
+                               return incident.has_value();
+                             });
+  if (!known) return false;
+  log::info("incidents.restored", "known incidents read",
+            {{"partition", partition}, {"incidents", lane.table.size()}});
+  return true;
+}
+
+// `take`: false when the record is none of ours.
+bool IncidentWorker::restore(
+    const std::string& topic, std::int32_t partition,
+    const std::function<bool(std::string_view key, const std::string_view* payload)>& take) {
   std::uint64_t refused = 0;
-  const auto done = reader_->read(config_.topics.incidents, partition, kRestoreLimit, stop_,
+  const auto done = reader_->read(topic, partition, kRestoreLimit, stop_,
                                   [&](std::string_view key, const std::string_view* payload) {
-                                    if (payload == nullptr) return lane.table.restore_deleted(key);
-                                    auto incident = incidents_.read(*payload);
-                                    if (!incident) {
-                                      ++refused;
-                                      return;
-                                    }
-                                    lane.table.restore(std::move(*incident));
+                                    refused += take(key, payload) ? 0 : 1;
                                   });
   if (!done && stop_.stop_requested()) return false;
   if (!done) {
     const log::Sampler::Verdict verdict = sampler_.admit("restore");
     if (verdict.log) {
       log::error("incidents.restore",
-                 "known incidents cannot be read; findings wait.  The topic must exist, with "
+                 "what is known cannot be read; findings wait.  The topic must exist, with "
                  "cleanup.policy=compact and as many partitions as the findings'",
-                 {{"topic", config_.topics.incidents},
+                 {{"topic", topic},
                   {"partition", partition},
                   {"error", done.error()},
                   {"suppressed", verdict.suppressed}});
@@ -397,11 +416,9 @@ bool IncidentWorker::restore(std::int32_t partition, Lane& lane) {
     return false;
   }
   if (refused > 0) {
-    log::error("incidents.unreadable", "records of incidents are none of ours and are passed over",
-               {{"partition", partition}, {"records", refused}});
+    log::error("incidents.unreadable", "records are none of ours and are passed over",
+               {{"topic", topic}, {"partition", partition}, {"records", refused}});
   }
-  log::info("incidents.restored", "known incidents read",
-            {{"partition", partition}, {"incidents", lane.table.size()}});
   return true;
 }
 

@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -28,7 +29,7 @@
 #include "daemon/incident/incident_json.h"
 #include "daemon/incident/incident_metrics.h"
 #include "daemon/incident/incident_table.h"
-#include "daemon/incident/precision.h"
+#include "daemon/incident/judgements.h"
 #include "daemon/leaving.h"
 #include "daemon/log.h"
 #include "daemon/metrics/policy_metrics.h"
@@ -64,6 +65,7 @@ class IncidentWorker final : private KafkaSource::Listener, private incident::Li
     Lane(const incident::Limits& limits, incident::IncidentTable::Profiles profiles)
         : table(limits, std::move(profiles)) {}
     incident::IncidentTable table;
+    incident::Judgements judged;
     bool restored = false;
   };
 
@@ -78,7 +80,8 @@ class IncidentWorker final : private KafkaSource::Listener, private incident::Li
   void on_containment_failed(const Finding& finding) override;
   void on_request(const incident::Incident& incident,
                   const incident::ContainmentRequest& request) override;
-  void on_judgement(std::string_view rule, std::string_view what, Judgement judgement) override;
+  void on_judgement(std::string_view rule, std::string_view what, Judgement judgement,
+                    EventTime said) override;
 
   void turn();
   void tick();
@@ -99,6 +102,9 @@ class IncidentWorker final : private KafkaSource::Listener, private incident::Li
   [[nodiscard]] std::unique_ptr<Lane> make_lane() const;
   void restore_lanes();
   bool restore(std::int32_t partition, Lane& lane);
+  bool restore(
+      const std::string& topic, std::int32_t partition,
+      const std::function<bool(std::string_view key, const std::string_view* payload)>& take);
   [[nodiscard]] const SystemProfile* profile_of(std::string_view system) const;
   void publish();
 
@@ -109,7 +115,7 @@ class IncidentWorker final : private KafkaSource::Listener, private incident::Li
   incident::FindingReader findings_;
   incident::IncidentReader incidents_;
   NativeDecoder decoder_;
-  incident::RulePrecision precision_;
+  incident::JudgedReader judged_;
   std::optional<incident::Metrics> metrics_;
   std::stop_token stop_;            // of `run`
   std::optional<Leaving> leaving_;  // of `run`

@@ -143,6 +143,7 @@ Pipeline::Pipeline(PolicySnapshot snapshot, PipelineOptions options,
     shard_.set(snapshot_.metrics->last_match(i), 0);
   }
   watch_rules();
+  mark_lowered();
   publish_rule_seconds();
   publish_gauges();
 }
@@ -165,6 +166,20 @@ void Pipeline::watch_rules() {
   rule_scratch_.demoted.assign(rules, 0);
   for (std::size_t i = 0; i < snapshot_.policy->reportable().size(); ++i) {
     for (const metrics::GaugeId id : snapshot_.metrics->demoted(i)) shard_.set(id, 0);
+  }
+}
+
+void Pipeline::lower(std::shared_ptr<const incident::RuleNames> rules) {
+  lowered_names_ = std::move(rules);
+  mark_lowered();
+}
+
+void Pipeline::mark_lowered() {
+  const auto& reportable = snapshot_.policy->reportable();
+  lowered_.assign(reportable.size(), false);
+  if (lowered_names_ == nullptr) return;
+  for (std::size_t i = 0; i < reportable.size(); ++i) {
+    lowered_[i] = lowered_names_->contains(reportable[i].id);
   }
 }
 
@@ -191,6 +206,7 @@ void Pipeline::adopt(PolicySnapshot snapshot) {
   const PolicySnapshot old = std::exchange(snapshot_, std::move(snapshot));
   rule_scratch_ = {};
   watch_rules();
+  mark_lowered();
   for (std::size_t i = 0; i < rule_seconds_.size(); ++i) {
     const auto kept = seconds.find(snapshot_.policy->rules().rules()[i].info.id);
     if (kept != seconds.end()) rule_seconds_[i] = kept->second;
@@ -438,6 +454,20 @@ void Pipeline::count(const Event& event, const EventContext& context, std::size_
   }
 }
 
+void Pipeline::tone_down(Finding& finding, std::size_t reportable, std::size_t system) const {
+  const Severity severity = finding.severity;
+  if (watch_ && watch_->flooding(reportable, system)) {
+    finding.severity = std::min(severity, Severity::kLow);
+  } else if (lowered_[reportable]) {
+    finding.severity = incident::one_lower(severity);
+  }
+  if (finding.severity == severity) return;
+  finding.demoted_from = severity;
+  if (finding.severity >= Severity::kMedium) return;
+  finding.incident_id.clear();
+  finding.indicators.clear();
+}
+
 void Pipeline::finish(const Record& record, const Event& event, const EventContext& context,
                       std::size_t system, Session& session, PipelineOutput& output) {
   const PolicyMetrics::System& ids = snapshot_.metrics->system(system);
@@ -464,11 +494,7 @@ void Pipeline::finish(const Record& record, const Event& event, const EventConte
     }
     Finding finding = make_finding(event, context, session, draft);
     finding.finding_id = id;
-    if (watch_ && finding.severity > Severity::kLow && watch_->flooding(draft.reportable, system)) {
-      finding.demoted_from = std::exchange(finding.severity, Severity::kLow);
-      finding.incident_id.clear();
-      finding.indicators.clear();
-    }
+    tone_down(finding, draft.reportable, system);
     finding.repeats = repeats;
     finding.topic = bounded(record.source.topic);
     finding.partition = record.source.partition;

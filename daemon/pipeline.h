@@ -18,6 +18,7 @@
 #include "daemon/decode/native.h"
 #include "daemon/event.h"
 #include "daemon/finding.h"
+#include "daemon/incident/precision.h"
 #include "daemon/metrics/detector_metrics.h"
 #include "daemon/metrics/policy_metrics.h"
 #include "daemon/metrics/registry.h"
@@ -99,6 +100,9 @@ class Pipeline {
   // as long as the detectors are the same.
   void adopt(PolicySnapshot snapshot);
 
+  // The rules whose findings are told one severity lower from the next batch on.
+  void lower(std::shared_ptr<const incident::RuleNames> rules);
+
   // The state of a partition that is no longer this worker's.
   void forget_partition(std::string_view topic, std::int32_t partition);
   // Where reading must start to rebuild the partition's state; nothing: it has none.
@@ -161,6 +165,9 @@ class Pipeline {
   template <typename Table, typename Evicted>
   std::size_t shrink(Table Partition::* table, std::size_t bytes_max, const Evicted& evicted);
   void watch_rules();
+  void mark_lowered();
+  // A demoted rule's finding, told as what it is worth.
+  void tone_down(Finding& finding, std::size_t reportable, std::size_t system) const;
   void note_costs(double seconds, PipelineOutput& output);
   void demote(const RuleDemotion& what, PipelineOutput& output);
   void publish_rule_seconds();
@@ -186,6 +193,8 @@ class Pipeline {
   std::vector<Coverage> coverage_;                      // by system
   std::optional<RuleWatch> watch_;
   std::vector<double> rule_seconds_;  // by rule
+  std::shared_ptr<const incident::RuleNames> lowered_names_;
+  std::vector<bool> lowered_;  // by position in `reportable`
   std::uint64_t events_ = 0;
   std::uint64_t rejected_ = 0;
 

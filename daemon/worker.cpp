@@ -88,11 +88,18 @@ void Worker::adopt(PolicySnapshot policy) {
   has_pending_.store(true, std::memory_order_release);
 }
 
+void Worker::lower(std::shared_ptr<const incident::RuleNames> rules) {
+  const std::lock_guard lock(pending_mutex_);
+  pending_lowered_ = std::move(rules);
+  has_pending_.store(true, std::memory_order_release);
+}
+
 void Worker::turn() {
   if (has_pending_.load(std::memory_order_acquire)) {
     const std::lock_guard lock(pending_mutex_);
-    pipeline_.adopt(std::move(*pending_));
+    if (pending_) pipeline_.adopt(std::move(*pending_));
     pending_.reset();
+    if (pending_lowered_ != nullptr) pipeline_.lower(std::move(pending_lowered_));
     has_pending_.store(false, std::memory_order_relaxed);
   }
   source_->poll(batch_, config_.batch.records_max, config_.batch.wait);

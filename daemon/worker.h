@@ -40,6 +40,9 @@ class Worker final : private KafkaSource::Listener, private PipelineOutput {
   // Another policy, from the next batch on.  Thread-safe.
   void adopt(PolicySnapshot policy);
 
+  // The rules to tell one severity lower, from the next batch on.  Thread-safe.
+  void lower(std::shared_ptr<const incident::RuleNames> rules);
+
   // Runs until stopped or failed; then drains.  True: everything read was delivered and committed.
   bool run(const std::stop_token& stop);
 
@@ -79,7 +82,8 @@ class Worker final : private KafkaSource::Listener, private PipelineOutput {
   std::chrono::steady_clock::time_point last_tick_;
   std::atomic<std::int64_t> last_turn_ms_{0};
   std::mutex pending_mutex_;
-  std::optional<PolicySnapshot> pending_;  // to be adopted
+  std::optional<PolicySnapshot> pending_;                       // to be adopted
+  std::shared_ptr<const incident::RuleNames> pending_lowered_;  // likewise, or null
   std::atomic<bool> has_pending_{false};
   bool sends_selftests_ = false;
   bool selftest_on_its_way_ = false;

@@ -27,17 +27,10 @@ std::size_t index_of(Severity severity) {
 }  // namespace
 
 Metrics::Metrics(metrics::Registry& registry, metrics::Shard& shard,
-                 std::span<const std::string> systems, std::span<const std::string> rules)
+                 std::span<const std::string> systems)
     : shard_(shard) {
   for (const std::string& system : systems) add_system(registry, system);
   add_system(registry, std::string(kUnknown));
-  for (const std::string& rule : rules) {
-    precision_.emplace(
-        rule, registry.gauge("tocsin_rule_precision_ratio",
-                             "True positives among the rule's judged findings; NaN: none judged.",
-                             {{"rule", rule}}, metrics::Merge::kRatio));
-    shard_.set_ratio(precision_.at(rule), 0, 0);
-  }
   duplicates_ = registry.counter("tocsin_incident_duplicates_total",
                                  "Findings and control events that were applied before.");
   joins_refused_ = registry.counter("tocsin_incident_joins_refused_total",
@@ -162,14 +155,6 @@ void Metrics::publish(std::span<IncidentTable* const> tables) {
       }
     }
   }
-}
-
-void Metrics::publish(const RulePrecision& precision) {
-  precision.for_each([&](const std::string& rule, std::size_t right, std::size_t judged) {
-    const auto found = precision_.find(rule);
-    if (found == precision_.end()) return;
-    shard_.set_ratio(found->second, static_cast<double>(right), static_cast<double>(judged));
-  });
 }
 
 void Metrics::add(const Counts& counts) {

@@ -10,7 +10,6 @@
 #include <string_view>
 
 #include "daemon/incident/incident_table.h"
-#include "daemon/incident/precision.h"
 #include "daemon/metrics/registry.h"
 
 namespace tocsin::incident {
@@ -19,15 +18,13 @@ namespace tocsin::incident {
 // thread-safe.
 class Metrics {
  public:
-  // `systems` and `rules`: those that have a series; every one exists from here on.
-  Metrics(metrics::Registry& registry, metrics::Shard& shard, std::span<const std::string> systems,
-          std::span<const std::string> rules);
+  // `systems`: those that have series; every one exists from here on.
+  Metrics(metrics::Registry& registry, metrics::Shard& shard, std::span<const std::string> systems);
 
   // To be called from Listener::on_incident.
   void on_incident(const Incident& incident, const Before& before);
   // The open incidents of all tables of this thread; counts are added up.
   void publish(std::span<IncidentTable* const> tables);
-  void publish(const RulePrecision& precision);
 
  private:
   // What is worth an incident: medium, high, critical.
@@ -49,7 +46,6 @@ class Metrics {
 
   metrics::Shard& shard_;
   std::map<std::string, BySeverity, std::less<>> systems_;
-  std::map<std::string, metrics::GaugeId, std::less<>> precision_;
   metrics::CounterId duplicates_;
   metrics::CounterId joins_refused_;
   metrics::CounterId common_indicators_;

@@ -103,13 +103,13 @@ Finding broken_finding(const Incident& incident, const ContainmentDone& containm
 void judge_rules(const Incident& incident, const Control& control, Listener& listener) {
   if (control.finding_id.empty()) {
     for (const RuleFold& rule : incident.rules) {
-      listener.on_judgement(rule.rule, incident.incident_id, control.judgement);
+      listener.on_judgement(rule.rule, incident.incident_id, control.judgement, control.time);
     }
     return;
   }
   const auto step = std::ranges::find(incident.chain, control.finding_id, &Step::finding_id);
   if (step == incident.chain.end()) return;
-  listener.on_judgement(step->rule, step->finding_id, control.judgement);
+  listener.on_judgement(step->rule, step->finding_id, control.judgement, control.time);
 }
 
 // A control event that may concern incidents that are yet to come, whatever it found.

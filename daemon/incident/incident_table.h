@@ -73,7 +73,7 @@ class Listener {
   // A person judged a rule by what it found; `what`: the id of the finding, or of the incident, of
   // all whose rules the same is said.
   virtual void on_judgement(std::string_view /*rule*/, std::string_view /*what*/,
-                            Judgement /*judgement*/) {}
+                            Judgement /*judgement*/, EventTime /*said*/) {}
 
  protected:
   ~Listener() = default;

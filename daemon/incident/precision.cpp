@@ -1,50 +1,48 @@
 #include "daemon/incident/precision.h"
 
 #include <algorithm>
-
-#include "daemon/text.h"
+#include <utility>
 
 namespace tocsin::incident {
 
-RulePrecision::Change RulePrecision::judge(std::string_view rule, std::string_view what,
-                                           Judgement judgement) {
-  auto found = rules_.find(rule);
-  if (found == rules_.end()) {
-    if (rules_.size() >= limits_.rules_max) return Change::kNone;
-    found = rules_.emplace(rule, Judged{}).first;
+void RulePrecision::set(std::int32_t partition, std::string_view rule, Judged judged) {
+  const auto found = rules_.find(rule);
+  if (!judged.empty()) {
+    ByPartition& all = found == rules_.end() ? rules_[std::string(rule)] : found->second;
+    all.insert_or_assign(partition, std::move(judged));
+  } else if (found != rules_.end()) {
+    found->second.erase(partition);
+    if (found->second.empty()) rules_.erase(found);
   }
-  Judged& judged = found->second;
-  const Judged::Item item{.what = hash64(what), .right = judgement != Judgement::kFalsePositive};
-  const auto before = std::ranges::find(judged.window, item.what, &Judged::Item::what);
-  if (before != judged.window.end()) {
-    judged.right -= before->right ? 1 : 0;
-    *before = item;
-  } else {
-    judged.window.push_back(item);
-  }
-  judged.right += item.right ? 1 : 0;
-  if (judged.window.size() > limits_.window) {
-    judged.right -= judged.window.front().right ? 1 : 0;
-    judged.window.pop_front();
-  }
-  const bool demoted =
-      judged.window.size() >= limits_.judgements_min &&
-      static_cast<double>(judged.right) < limits_.floor * static_cast<double>(judged.window.size());
-  if (demoted == judged.demoted) return Change::kNone;
-  judged.demoted = demoted;
-  return demoted ? Change::kDemoted : Change::kLifted;
 }
 
-bool RulePrecision::demoted(std::string_view rule) const {
-  const auto found = rules_.find(rule);
-  return found != rules_.end() && found->second.demoted;
+std::map<std::string, Precision, std::less<>> RulePrecision::at(EventTime now) const {
+  std::map<std::string, Precision, std::less<>> out;
+  for (const auto& [rule, partitions] : rules_) {
+    Judged all;
+    for (const auto& [partition, judged] : partitions) {
+      std::ranges::copy_if(judged, std::back_inserter(all), [&](const JudgedFinding& each) {
+        return each.time + limits_.age_max > now;
+      });
+    }
+    if (all.empty()) continue;
+    std::ranges::stable_sort(all, std::ranges::greater(), &JudgedFinding::time);
+    if (all.size() > Judgements::kWindow) all.resize(Judgements::kWindow);
+    out.emplace(rule, Precision{.right = static_cast<std::size_t>(
+                                    std::ranges::count(all, true, &JudgedFinding::right)),
+                                .judged = all.size()});
+  }
+  return out;
 }
 
-std::optional<double> RulePrecision::precision(std::string_view rule) const {
-  const auto found = rules_.find(rule);
-  if (found == rules_.end()) return std::nullopt;
-  return static_cast<double>(found->second.right) /
-         static_cast<double>(found->second.window.size());
+RuleNames RulePrecision::demoted(const std::map<std::string, Precision, std::less<>>& all) const {
+  RuleNames out;
+  for (const auto& [rule, precision] : all) {
+    if (precision.judged >= limits_.judgements_min && precision.ratio() < limits_.floor) {
+      out.insert(rule);
+    }
+  }
+  return out;
 }
 
 }  // namespace tocsin::incident

@@ -2,60 +2,61 @@
 // often to page anybody.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
 #include "daemon/event.h"
 #include "daemon/finding.h"
+#include "daemon/incident/judgements.h"
 
 namespace tocsin::incident {
 
 struct PrecisionLimits {
   double floor = 0.5;               // below: demoted
   std::size_t judgements_min = 10;  // fewer say nothing
-  std::size_t window = 64;          // the latest of a rule that count
-  std::size_t rules_max = 4096;     // judged; what is said of others is passed over
+  // What was said longer ago counts no more: a rule that was demoted gets another chance.
+  std::chrono::days age_max{90};
 };
 
-// Not thread-safe.  Bounded by the limits.
+struct Precision {
+  std::size_t right = 0;
+  std::size_t judged = 0;
+
+  bool operator==(const Precision&) const = default;
+  [[nodiscard]] double ratio() const {
+    return static_cast<double>(right) / static_cast<double>(judged);
+  }
+};
+
+using RuleNames = std::set<std::string, std::less<>>;
+
+// What the partitions know of each rule, together.  Not thread-safe.  Bounded by what
+// `Judgements` holds of each partition.
 class RulePrecision {
  public:
-  enum class Change : std::uint8_t { kNone, kDemoted, kLifted };
-
   explicit RulePrecision(PrecisionLimits limits = {}) : limits_(limits) {}
 
-  // `what` was judged: a finding or an incident.  Said again, or otherwise, it replaces what was
-  // said before.  An accepted risk is a true positive: the rule was right.
-  Change judge(std::string_view rule, std::string_view what, Judgement judgement);
+  // In place of what the partition said before; an empty one takes it back.
+  void set(std::int32_t partition, std::string_view rule, Judged judged);
 
-  [[nodiscard]] bool demoted(std::string_view rule) const;
-  // True positives of what was judged; nothing: nobody judged it.
-  [[nodiscard]] std::optional<double> precision(std::string_view rule) const;
-
-  // Calls `visit(rule, true positives, judged)`.
-  template <typename Visit>
-  void for_each(Visit visit) const {
-    for (const auto& [rule, judged] : rules_) visit(rule, judged.right, judged.window.size());
-  }
+  // Of the rules with judgements that count at `now`: the latest Judgements::kWindow of all
+  // partitions.
+  [[nodiscard]] std::map<std::string, Precision, std::less<>> at(EventTime now) const;
+  // Those below the floor.
+  [[nodiscard]] RuleNames demoted(const std::map<std::string, Precision, std::less<>>& all) const;
 
  private:
-  struct Judged {
-    struct Item {
-      std::uint64_t what = 0;  // hash
-      bool right = false;
-    };
-    std::deque<Item> window;  // the latest last
-    std::size_t right = 0;
-    bool demoted = false;
-  };
+  using ByPartition = std::map<std::int32_t, Judged>;
 
   PrecisionLimits limits_;
-  std::map<std::string, Judged, std::less<>> rules_;
+  std::map<std::string, ByPartition, std::less<>> rules_;
 };
 
 // What a demoted rule's findings are told at: one severity lower.

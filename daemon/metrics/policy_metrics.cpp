@@ -87,7 +87,8 @@ PolicyMetrics::PolicyMetrics(Registry& registry, const Policy& policy) {
     constexpr std::string_view kDemoted = "tocsin_rule_demoted";
     constexpr std::string_view kDemotedHelp =
         "1: the rule costs too much and is not tried on long events (time), or its findings in "
-        "some system are told as low (flood).";
+        "some system are told as low (flood), or people found it wrong too often and its findings "
+        "are told one severity lower (precision).";
     demoted_.push_back(
         {registry.gauge(kDemoted, kDemotedHelp, {{"rule", rule.id}, {"reason", "time"}},
                         metrics::Merge::kMax),

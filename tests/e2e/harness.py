@@ -277,17 +277,20 @@ class Pipeline:
         self.dead_letter = f"dead-letter-{unique}"
         self.control = f"control-{unique}"
         self.incidents = f"incidents-{unique}"
+        self.judgements = f"judgements-{unique}"
         self.requests = f"requests-{unique}"
         self.members_ = 0
         for topic, count, *options in ((self.events, partitions), (self.findings, findings_partitions),
                                        (self.dead_letter, 1), (self.requests, 1), (self.control, findings_partitions),
-                                       (self.incidents, findings_partitions, "cleanup.policy=compact")):
+                                       (self.incidents, findings_partitions, "cleanup.policy=compact"),
+                                       (self.judgements, findings_partitions, "cleanup.policy=compact")):
             kafka_tool("create-topic", broker.bootstrap, topic, count, *options)
         write_profile(self.directory / "systems")
 
     def config(self, http_port, name="tocsin", **sections):
         topics = {"events": [self.events], "findings": self.findings, "dead_letter": self.dead_letter,
-                  "control": self.control, "incidents": self.incidents, "requests": self.requests}
+                  "control": self.control, "incidents": self.incidents, "judgements": self.judgements,
+                  "requests": self.requests}
         sections.setdefault("rules", {})["systems"] = [str(self.directory / "systems")]
         return write_config(self.directory / f"{name}.yaml", self.broker.bootstrap, self.group, topics, http_port,
                             **sections)

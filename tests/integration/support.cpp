@@ -122,6 +122,7 @@ Cluster::Cluster(int event_partitions) {
   broker_->create_topic(kDeadLetters, kOutPartitions);
   broker_->create_topic(kControl, kOutPartitions);
   broker_->create_topic(kIncidents, kOutPartitions);
+  broker_->create_topic(kJudgements, kOutPartitions);
   const std::string brokers = broker_->bootstrap_servers();
   producer_ = client(RD_KAFKA_PRODUCER,
                      {{"bootstrap.servers", brokers}, {"message.max.bytes", "10000000"}});
@@ -152,6 +153,7 @@ Config Cluster::config(const std::string& group) const {
   config.topics.findings = kFindings;
   config.topics.control = kControl;
   config.topics.incidents = kIncidents;
+  config.topics.judgements = kJudgements;
   config.selftest_interval = std::chrono::seconds(0);  // tests count events
   config.topics.dead_letter = kDeadLetters;
   config.workers = 1;

@@ -53,6 +53,7 @@ class Cluster {
   static constexpr const char* kDeadLetters = "dead-letters";
   static constexpr const char* kControl = "control";
   static constexpr const char* kIncidents = "incidents";
+  static constexpr const char* kJudgements = "judgements";
 
   explicit Cluster(int event_partitions = 1);
   Cluster(const Cluster&) = delete;

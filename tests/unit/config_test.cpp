@@ -104,7 +104,7 @@ TEST_CASE("every key can be set in the file") {
 kafka:
   bootstrap.servers: b:9092
   group.id: g
-topics: {{events: [a, b], findings: f, control: c, incidents: i, requests: r, dead_letter: d,
+topics: {{events: [a, b], findings: f, control: c, incidents: i, judgements: j, requests: r, dead_letter: d,
          start_at: latest}}
 incidents: {{link_seconds: 1, retention_seconds: 3601, remembered_max: 2, requests: dry_run,
             request_timeout_seconds: 3}}
@@ -128,6 +128,7 @@ detectors: {{loop: {{repeats_min: 3}}}}
   CHECK(config.topics.findings == "f");
   CHECK(config.topics.control == "c");
   CHECK(config.topics.incidents == "i");
+  CHECK(config.topics.judgements == "j");
   CHECK(config.topics.requests == "r");
   CHECK(config.incidents.link.count() == 1);
   CHECK(config.incidents.retention.count() == 3601);
@@ -620,6 +621,7 @@ TEST_CASE("the sample configuration has every key, with its default") {
       "topics.findings",
       "topics.control",
       "topics.incidents",
+      "topics.judgements",
       "topics.requests",
       "topics.dead_letter",
       "topics.start_at",
@@ -647,6 +649,8 @@ TEST_CASE("the sample configuration has every key, with its default") {
       "rules.imports",
       "rules.cache_dir",
       "rules.demote",
+      "rules.precision_floor_percent",
+      "rules.judgements_min",
       "rules.watch",
       "redaction.hmac_key_file",
       "detectors",
@@ -675,6 +679,7 @@ TEST_CASE("the sample configuration has every key, with its default") {
   CHECK(config.topics.findings == defaults.topics.findings);
   CHECK(config.topics.control == defaults.topics.control);
   CHECK(config.topics.incidents == defaults.topics.incidents);
+  CHECK(config.topics.judgements == defaults.topics.judgements);
   CHECK(config.topics.requests == defaults.topics.requests);
   CHECK(config.incidents.link == defaults.incidents.link);
   CHECK(config.incidents.retention == defaults.incidents.retention);
@@ -695,6 +700,8 @@ TEST_CASE("the sample configuration has every key, with its default") {
   CHECK(config.rewind_records_max == defaults.rewind_records_max);
   CHECK(config.rules.watch == defaults.rules.watch);
   CHECK(config.rules.demote == defaults.rules.demote);
+  CHECK(config.rules.precision.floor == defaults.rules.precision.floor);
+  CHECK(config.rules.precision.judgements_min == defaults.rules.precision.judgements_min);
   CHECK(config.http.address == defaults.http.address);
   CHECK(config.http.port == defaults.http.port);
   CHECK(config.log.format == defaults.log.format);

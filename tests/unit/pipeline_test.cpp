@@ -453,5 +453,25 @@ TEST_CASE("a rule that floods is told as low, and says what it was") {
   CHECK(test.metric("tocsin_rule_seconds_total") > 0);
 }
 
+TEST_CASE("a rule that people found wrong is told one severity lower, and says what it was") {
+  PipelineUnderTest test(make_policy(pack(), {kProfile}));
+  const auto find = [&](const std::string& session) {
+    test.run({event_json("model_output", R"("text":"forbidden")", session)});
+    REQUIRE_FALSE(test.findings.empty());
+    return test.findings.back();
+  };
+  const Finding before = find("before");
+  CHECK(before.severity == Severity::kHigh);
+  CHECK_FALSE(before.incident_id.empty());
+  test.pipeline->lower(std::make_shared<const incident::RuleNames>(
+      incident::RuleNames{before.rule, "no.such-rule"}));
+  const Finding lowered = find("lowered");
+  CHECK(lowered.severity == Severity::kMedium);
+  CHECK(lowered.demoted_from == Severity::kHigh);
+  CHECK_FALSE(lowered.incident_id.empty());  // still worth an incident
+  test.pipeline->lower(std::make_shared<const incident::RuleNames>());
+  CHECK(find("after").severity == Severity::kHigh);
+}
+
 }  // namespace
 }  // namespace tocsin

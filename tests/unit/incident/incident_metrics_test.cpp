@@ -42,8 +42,7 @@ using Strings = std::vector<std::string>;
 TEST_CASE("the metrics of incidents") {
   metrics::Registry registry;
   const Strings systems = {"bot"};
-  const Strings rules = {"test.rule", "never"};
-  Metrics metrics(registry, registry.make_shard(), systems, rules);
+  Metrics metrics(registry, registry.make_shard(), systems);
   const std::string text = registry.text();
   CHECK(
       text.find(R"(tocsin_incidents_total{system="bot",severity="high",outcome="contained"} 0)") !=
@@ -93,23 +92,12 @@ TEST_CASE("the metrics of incidents") {
         Strings{R"(tocsin_containment_seconds_sum{system="bot",severity="high"} 400)"});
   CHECK(samples(registry, "tocsin_incident_duplicates_total") ==
         Strings{"tocsin_incident_duplicates_total 1"});
-
-  RulePrecision precision;
-  precision.judge("test.rule", "f1", Judgement::kTruePositive);
-  precision.judge("test.rule", "f2", Judgement::kFalsePositive);
-  precision.judge("made up", "f2", Judgement::kFalsePositive);
-  metrics.publish(precision);
-  const auto ratios = samples(registry, "tocsin_rule_precision_ratio");
-  REQUIRE(ratios.size() == 2);
-  CHECK(ratios[0] == R"(tocsin_rule_precision_ratio{rule="test.rule"} 0.5)");
-  CHECK(ratios[1].starts_with(R"(tocsin_rule_precision_ratio{rule="never"} )"));
-  CHECK(ratios[1].ends_with("an"));  // NaN: nobody judged it
 }
 
 TEST_CASE("an incident that becomes part of another is open no more") {
   metrics::Registry registry;
   const Strings none;
-  Metrics metrics(registry, registry.make_shard(), none, none);
+  Metrics metrics(registry, registry.make_shard(), none);
   Counting listener(metrics);
   IncidentTable table({}, {});
   for (const char* session : {"a", "b"}) {

@@ -115,7 +115,8 @@ class Recorder final : public Listener {
   void on_request(const Incident& incident, const ContainmentRequest& request) override {
     requests.push_back(fmt::format("{} {}", incident.incident_id, name_of(request.action)));
   }
-  void on_judgement(std::string_view rule, std::string_view what, Judgement judgement) override {
+  void on_judgement(std::string_view rule, std::string_view what, Judgement judgement,
+                    EventTime /*said*/) override {
     judgements.push_back(fmt::format("{} {} {}", rule, what, name_of(judgement)));
   }
   std::vector<std::string> take() { return std::exchange(said, {}); }
