@@ -16,6 +16,13 @@ bool colour(std::FILE* stream) {
   return isatty(fileno(stream)) != 0 && (refused == nullptr || *refused == '\0');
 }
 
+std::string_view colour_of(std::string_view severity) {
+  if (severity == "critical") return "\033[1;31m";
+  if (severity == "high") return "\033[31m";
+  if (severity == "medium") return "\033[33m";
+  return "\033[2m";
+}
+
 std::string grouped(std::uint64_t number) {
   std::string digits = std::to_string(number);
   for (std::size_t i = digits.size(); i > 3; i -= 3) digits.insert(i - 3, ",");

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -32,6 +33,9 @@ void add_replay(CLI::App& app, int* exit);
 
 // Whether to colour what goes to `stream`: a terminal, and NO_COLOR unset.
 bool colour(std::FILE* stream);
+
+// The escape sequence for what is of this severity.
+std::string_view colour_of(std::string_view severity);
 
 // "12,345,678"
 std::string grouped(std::uint64_t number);

@@ -3,17 +3,21 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <iostream>
+#include <iterator>
 #include <memory>
 #include <random>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
 #include "daemon/cli/cli.h"
+#include "daemon/cli/demo_desk.h"
 #include "daemon/daemon.h"
 #include "daemon/log.h"
 #include "daemon/policy_reload.h"
@@ -34,9 +38,9 @@ struct Options {
   std::uint64_t seed = 0;
 };
 
-// Plays agents: writes the script's events as they fall due.
+// Plays agents, and those who answer incidents: writes the script's events as they fall due.
 void produce_script(const std::stop_token& stop, const std::string& brokers,
-                    const std::string& topic, std::uint64_t seed) {
+                    const std::string& topic, std::uint64_t seed, DemoDesk& desk) {
   auto conf = kafka::make_conf({{"bootstrap.servers", brokers}}, kafka::Scope::kProducer);
   if (!conf) return log::error("demo.producer", conf.error());
   kafka::route_logs(conf->get());
@@ -49,7 +53,9 @@ void produce_script(const std::stop_token& stop, const std::string& brokers,
   while (!stop.stop_requested()) {
     const auto now =
         std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
-    for (const DemoRecord& record : script.due(now)) {
+    std::vector<DemoRecord> records = script.due(now);
+    std::ranges::move(desk.due(now), std::back_inserter(records));
+    for (const DemoRecord& record : records) {
       rd_kafka_producev(producer.get(), RD_KAFKA_V_TOPIC(topic.c_str()),
                         RD_KAFKA_V_KEY(record.key.data(), record.key.size()),
                         RD_KAFKA_V_VALUE(const_cast<char*>(record.payload.data()),  // NOLINT
@@ -59,13 +65,6 @@ void produce_script(const std::stop_token& stop, const std::string& brokers,
     rd_kafka_poll(producer.get(), 0);
     std::this_thread::sleep_for(kStep);
   }
-}
-
-std::string_view colour_of(std::string_view severity) {
-  if (severity == "critical") return "\033[1;31m";
-  if (severity == "high") return "\033[31m";
-  if (severity == "medium") return "\033[33m";
-  return "\033[2m";
 }
 
 // One finding as a person reads it.
@@ -99,9 +98,9 @@ std::string readable(std::string_view json, bool coloured) {
   return out;
 }
 
-// Reads findings from the topic, as any consumer of tocsin's would.
-void print_findings(const std::stop_token& stop, const std::string& brokers,
-                    const std::string& topic, bool json) {
+// Reads findings and incidents from their topics, as any consumer of tocsin's would.
+void print_results(const std::stop_token& stop, const std::string& brokers, const Config& config,
+                   bool json, DemoDesk& desk) {
   auto conf = kafka::make_conf({{"bootstrap.servers", brokers}, {"group.id", "tocsin-demo-reader"}},
                                kafka::Scope::kConsumer);
   if (!conf) return log::error("demo.reader", conf.error());
@@ -112,10 +111,12 @@ void print_findings(const std::stop_token& stop, const std::string& brokers,
   if (consumer == nullptr) return log::error("demo.reader", error.data());
   static_cast<void>(conf->release());
   rd_kafka_poll_set_consumer(consumer.get());
-  const kafka::PartitionList partitions(rd_kafka_topic_partition_list_new(kPartitions));
-  for (int i = 0; i < kPartitions; ++i) {
-    rd_kafka_topic_partition_list_add(partitions.get(), topic.c_str(), i)->offset =
-        RD_KAFKA_OFFSET_BEGINNING;
+  const kafka::PartitionList partitions(rd_kafka_topic_partition_list_new(2 * kPartitions));
+  for (const std::string& topic : {config.topics.findings, config.topics.incidents}) {
+    for (int i = 0; i < kPartitions; ++i) {
+      rd_kafka_topic_partition_list_add(partitions.get(), topic.c_str(), i)->offset =
+          RD_KAFKA_OFFSET_BEGINNING;
+    }
   }
   rd_kafka_assign(consumer.get(), partitions.get());
   const bool coloured = colour(stdout);
@@ -123,7 +124,10 @@ void print_findings(const std::stop_token& stop, const std::string& brokers,
     const kafka::Message message(rd_kafka_consumer_poll(consumer.get(), kPollMs));
     if (message == nullptr || message->err != RD_KAFKA_RESP_ERR_NO_ERROR) continue;
     const std::string_view payload(static_cast<const char*>(message->payload), message->len);
-    if (json) {
+    if (rd_kafka_topic_name(message->rkt) == config.topics.incidents) {
+      const std::string news = desk.see(payload);
+      if (!json) std::cout << news << std::flush;
+    } else if (json) {
       std::cout << payload << '\n' << std::flush;
     } else {
       std::cout << readable(payload, coloured) << std::flush;
@@ -165,7 +169,7 @@ int demo(const Options& options) {
   log::configure(config.log.format, config.log.level);
   for (const std::string& topic :
        {config.topics.events[0], config.topics.findings, config.topics.dead_letter,
-        config.topics.control, config.topics.incidents}) {
+        config.topics.control, config.topics.incidents, config.topics.judgements}) {
     (*broker)->create_topic(topic, kPartitions);
   }
   Daemon::block_signals();
@@ -179,20 +183,26 @@ int demo(const Options& options) {
       "tocsin {} watches three scripted AI systems through an embedded Kafka broker ({}).\n\n"
       "  metrics   http://{}:{}/metrics\n"
       "  health    http://{}:{}/readyz\n"
-      "  findings  topic {} on that broker, and below as they come, but for those of info\n\n"
+      "  findings  topic {} on that broker, and below as they come, but for those of info\n"
+      "  incidents topic {}, and below what becomes of them\n\n"
       "Every minute: a secret in an output, a destructive shell command, and a poisoned web page "
       "that\n"
-      "makes an agent mail private data out.  The first within seconds.  Ctrl-C ends it.\n\n",
+      "makes an agent mail private data out.  The first within seconds.  What is critical is "
+      "acknowledged\n"
+      "after six seconds and contained after twelve, as a person and an orchestrator would.  "
+      "Ctrl-C "
+      "ends it.\n\n",
       version(), brokers, "localhost", daemon.http_port(), "localhost", daemon.http_port(),
-      config.topics.findings);
+      config.topics.findings, config.topics.incidents);
   info.flush();
   {
+    DemoDesk desk(colour(stdout));
     const std::jthread reader([&](const std::stop_token& stop) {
-      print_findings(stop, brokers, config.topics.findings, options.json);
+      print_results(stop, brokers, config, options.json, desk);
     });
     const std::jthread agents([&](const std::stop_token& stop) {
       const std::uint64_t seed = options.seed != 0 ? options.seed : std::random_device{}();
-      produce_script(stop, brokers, config.topics.events[0], seed);
+      produce_script(stop, brokers, config.topics.events[0], seed, desk);
     });
     daemon.wait();
   }

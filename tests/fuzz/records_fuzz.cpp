@@ -1,4 +1,5 @@
-// Any record of the topics that stage two reads: a finding, an incident or a control event.  What
+// Any record of the topics that stage two reads: a finding, an incident, a rule's judgements or a
+// control event.  What
 // is read is bounded and reads the same again, and a table that is told of it stays within its
 // limits.
 #include <cstddef>
@@ -13,6 +14,7 @@
 #include "daemon/incident/finding_summary.h"
 #include "daemon/incident/incident_json.h"
 #include "daemon/incident/incident_table.h"
+#include "daemon/incident/judgements.h"
 
 namespace tocsin::incident {
 namespace {
@@ -51,6 +53,12 @@ class Told {
       CHECK(*again == *incident);
       table_.restore(*std::move(incident));
     }
+    if (const auto told = judged_.read(record)) {
+      const auto again = judged_.read(to_json(told->rule, told->judged));
+      CHECK(again.has_value());
+      CHECK(again->judged == told->judged);
+      CHECK(again->judged.size() <= Judgements::kWindow);
+    }
     if (const auto finding = findings_.read(record)) {
       CHECK(finding->session_id.size() <= kIdBytesMax);
       CHECK(finding->indicators.size() <= kIndicatorsMax);
@@ -74,6 +82,7 @@ class Told {
   Written listener_;
   FindingReader findings_;
   IncidentReader incidents_;
+  JudgedReader judged_;
   NativeDecoder decoder_;
   std::int64_t offset_ = 0;
 };
