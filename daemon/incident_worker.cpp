@@ -423,13 +423,8 @@ bool IncidentWorker::restore(
 }
 
 std::unique_ptr<IncidentWorker::Lane> IncidentWorker::make_lane() const {
-  return std::make_unique<Lane>(config_.incidents,
-                                [this](std::string_view system) { return profile_of(system); });
-}
-
-const SystemProfile* IncidentWorker::profile_of(std::string_view system) const {
-  const std::size_t index = policy_->system_index(system);
-  return index < policy_->systems().size() ? &policy_->systems()[index] : nullptr;
+  return std::make_unique<Lane>(
+      config_.incidents, [this](std::string_view system) { return policy_->profile_of(system); });
 }
 
 }  // namespace tocsin

@@ -105,7 +105,6 @@ class IncidentWorker final : private KafkaSource::Listener, private incident::Li
   bool restore(
       const std::string& topic, std::int32_t partition,
       const std::function<bool(std::string_view key, const std::string_view* payload)>& take);
-  [[nodiscard]] const SystemProfile* profile_of(std::string_view system) const;
   void publish();
 
   const Config& config_;

@@ -218,4 +218,9 @@ std::size_t Policy::system_index(std::string_view name) const {
   return found == system_index_.end() ? systems_.size() : found->second;
 }
 
+const SystemProfile* Policy::profile_of(std::string_view system) const {
+  const std::size_t index = system_index(system);
+  return index < systems_.size() ? &systems_[index] : nullptr;
+}
+
 }  // namespace tocsin

@@ -70,6 +70,8 @@ class Policy {
   [[nodiscard]] std::span<const SystemProfile> systems() const { return systems_; }
   // The position in `systems()`; its size for a system nobody profiled.
   [[nodiscard]] std::size_t system_index(std::string_view name) const;
+  // Null: nobody profiled it.
+  [[nodiscard]] const SystemProfile* profile_of(std::string_view system) const;
   // What became of each of the sources' imports.
   [[nodiscard]] std::span<const ImportReport> imports() const { return imports_; }
   // Of all files read, with their names: two processes with equal digests apply the same policy.

@@ -45,7 +45,7 @@ class Output final : public PipelineOutput {
       : out_(out),
         explainer_(explainer),
         incidents_(
-            limits, [&policy](std::string_view system) { return profile_of(policy, system); },
+            limits, [&policy](std::string_view system) { return policy.profile_of(system); },
             [this](const Finding& finding) { write(finding); }) {}
 
   void on_event(const Event& event, const EventContext& context) override {
@@ -105,10 +105,6 @@ class Output final : public PipelineOutput {
     std::uint64_t count = 0;
     std::string first;
   };
-  static const SystemProfile* profile_of(const Policy& policy, std::string_view system) {
-    const std::size_t index = policy.system_index(system);
-    return index < policy.systems().size() ? &policy.systems()[index] : nullptr;
-  }
 
   std::ostream& out_;
   Explainer* explainer_;

@@ -880,6 +880,8 @@ test_cases:
         self.assertGreater(port, 0)
         # The secret comes 4 s after the start, the destructive command 10 s later.
         wait_until(lambda: " critical " in self.printed() and "rule " in self.printed(), 20, "a finding on the screen")
+        wait_until(lambda: re.search(r" incident [0-9a-f]{12} opened: ", self.printed()), 20, "its incident")
+        wait_until(lambda: "acknowledged by demo-analyst 6.0 s" in self.printed(), 20, "the desk's answer")
 
         def scrape():
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
