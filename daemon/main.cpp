@@ -30,6 +30,7 @@ int main(int argc, char** argv) {
   cli::add_test(app, &exit);
   cli::add_rules(app, &exit);
   cli::add_replay(app, &exit);
+  app.require_subcommand(0, 1);  // so that `check rules` means a folder
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

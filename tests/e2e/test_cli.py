@@ -492,6 +492,11 @@ class CliTest(unittest.TestCase):
             with self.subTest(path.name):
                 self.assertEqual((0, b""), tocsin("check", path)[::2], "a pack stands on its own")
 
+    def test_a_folder_may_be_named_like_a_subcommand(self):
+        for command in ("check", "test"):
+            with self.subTest(command):
+                self.assertEqual(0, tocsin(command, "rules")[0], "run in the repository, which has one")
+
     MISTAKES = """\
 ruls: []
 rules:
