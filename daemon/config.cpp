@@ -12,7 +12,9 @@
 #include <system_error>
 #include <utility>
 
+#include "daemon/source/denials.h"
 #include "daemon/source/kafka_client.h"
+#include "daemon/source/oauth_token.h"
 #include "daemon/text.h"
 
 namespace tocsin {
@@ -71,6 +73,55 @@ std::optional<std::string> read_secret(const Node& where, const std::string& wri
   return text;
 }
 
+// The token is read again and again, so its place is kept and not what is there now.
+void read_token_file(const Node& where, const std::string& written, Config& config,
+                     Diagnostics& diagnostics) {
+  const std::filesystem::path path = resolve(where, written);
+  config.kafka[kafka::kTokenFile] = path.string();
+  const auto token = kafka::read_oauth_token(path);
+  if (!token) {
+    yaml::error_at(
+        where, fmt::format("`{}` holds no token: {}", path.string(), token.error()),
+        "a JSON Web Token, as in a projected service account's file; readable by tocsin's user",
+        diagnostics);
+  } else if (token->expires <= std::chrono::system_clock::now()) {
+    yaml::warning_at(where, fmt::format("the token in `{}` has expired", path.string()),
+                     "brokers refuse it until somebody renews it", diagnostics);
+  }
+}
+
+// What of the token's file contradicts the rest, and what this librdkafka cannot do.
+void check_mechanism(const Config& config, const std::string& file, Diagnostics& diagnostics) {
+  const auto value_of = [&](const char* name) {
+    const auto found = config.kafka.find(name);
+    return found == config.kafka.end() ? std::string() : found->second;
+  };
+  const auto complain = [&](std::string message, std::string hint,
+                            Gravity gravity = Gravity::kError) {
+    diagnostics.add({.gravity = gravity,
+                     .file = file.empty() ? "environment" : file,
+                     .excerpt = "",
+                     .message = std::move(message),
+                     .hint = std::move(hint)});
+  };
+  if (std::string caveat = kafka::scram_caveat(config.kafka); !caveat.empty()) {
+    complain("`sasl.mechanism: SCRAM-...` does not work with every broker", std::move(caveat),
+             Gravity::kWarning);
+  }
+  if (value_of(kafka::kTokenFile).empty()) return;
+  if (value_of("sasl.mechanism") != "OAUTHBEARER" && value_of("sasl.mechanisms") != "OAUTHBEARER") {
+    complain(
+        fmt::format("`{}` is of no use without `sasl.mechanism: OAUTHBEARER`", kafka::kTokenFile),
+        "and with `security.protocol: SASL_SSL`");
+  }
+  for (const char* other : {"sasl.oauthbearer.config", "sasl.oauthbearer.method",
+                            "enable.sasl.oauthbearer.unsecure.jwt"}) {
+    if (value_of(other).empty()) continue;
+    complain(fmt::format("`{}` and `{}` exclude each other", kafka::kTokenFile, other),
+             "a token comes from one place; remove one of them");
+  }
+}
+
 // Accepts one property, from the file or the environment.
 void read_property(const Node& where, std::string_view written, std::string value, Config& config,
                    Diagnostics& diagnostics) {
@@ -85,6 +136,7 @@ void read_property(const Node& where, std::string_view written, std::string valu
          .hint = std::move(hint)});
   };
   std::string name(written);
+  if (name == kafka::kTokenFile) return read_token_file(where, value, config, diagnostics);
   bool from_file = false;
   const auto& catalogue = kafka::property_catalogue();
   if (name.ends_with(kFileSuffix) && !catalogue.contains(name)) {
@@ -419,6 +471,7 @@ Config load_config(const std::filesystem::path& path, bool kafka_needed,
   MapReader root(config.document.root.get(), "", context);
 
   read_kafka(root, environment, names, config);
+  check_mechanism(config, path.string(), diagnostics);
   if (kafka_needed && !config.kafka.contains("bootstrap.servers")) {
     diagnostics.add({.file = path.empty() ? "environment" : path.string(),
                      .excerpt = "",

@@ -301,6 +301,12 @@ HttpResponse Daemon::readiness() const {
     } else if (!health.joined) {
       reasons += fmt::format("worker {}: joining the consumer group\n", i);
     }
+    for (const std::string& line : workers_[i]->denials()) {
+      reasons += fmt::format("worker {}: {}\n", i, line);
+    }
+  }
+  if (incidents_ != nullptr) {
+    for (const std::string& line : incidents_->denials()) reasons += "incidents: " + line + "\n";
   }
   if (reasons.empty()) return {.body = "ready\n"};
   return {.status = 503, .body = "not ready\n" + reasons};

@@ -72,6 +72,14 @@ void IncidentWorker::adopt(std::shared_ptr<const Policy> policy) {
   has_pending_.store(true, std::memory_order_release);
 }
 
+std::vector<std::string> IncidentWorker::denials() const {
+  std::vector<std::string> lines = health_.denials.list();
+  for (const kafka::Denials* some : {&reader_->denials(), &sink_->denials()}) {
+    for (std::string& line : some->list()) lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
 bool IncidentWorker::run(const std::stop_token& stop) {
   stop_ = stop;
   source_->watch(leaving_.emplace(stop));
@@ -300,8 +308,11 @@ void IncidentWorker::flush(bool all) {
 
 // What is remembered is ahead of what is written.
 void IncidentWorker::start_over() {
-  log::warn("incidents.again", "a batch of incidents was not written; doing it again",
-            {{"changes", changes_.size()}});
+  const log::Sampler::Verdict verdict = sampler_.admit("again");
+  if (verdict.log) {
+    log::warn("incidents.again", "a batch of incidents was not written; doing it again",
+              {{"changes", changes_.size()}, {"suppressed", verdict.suppressed}});
+  }
   changes_.clear();
   change_of_.clear();
   next_.clear();

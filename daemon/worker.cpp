@@ -76,6 +76,12 @@ std::expected<std::unique_ptr<Worker>, std::string> Worker::create(
   return worker;
 }
 
+std::vector<std::string> Worker::denials() const {
+  std::vector<std::string> lines = health_.denials.list();
+  for (std::string& line : sink_->denials().list()) lines.push_back(std::move(line));
+  return lines;
+}
+
 bool Worker::run(const std::stop_token& stop) {
   source_->watch(leaving_.emplace(stop));
   while (!stop.stop_requested() && !health_.failed) turn();

@@ -47,6 +47,8 @@ class Worker final : private KafkaSource::Listener, private PipelineOutput {
   bool run(const std::stop_token& stop);
 
   [[nodiscard]] const SourceHealth& health() const { return health_; }
+  // What the brokers do not let it do, a line each.  Thread-safe.
+  [[nodiscard]] std::vector<std::string> denials() const;
   // Steady-clock milliseconds of the last turn of the loop, for the liveness probe.
   [[nodiscard]] std::int64_t last_turn_ms() const { return last_turn_ms_; }
 

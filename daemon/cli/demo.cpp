@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <iostream>
 #include <iterator>
@@ -44,11 +43,9 @@ void produce_script(const std::stop_token& stop, const std::string& brokers,
   auto conf = kafka::make_conf({{"bootstrap.servers", brokers}}, kafka::Scope::kProducer);
   if (!conf) return log::error("demo.producer", conf.error());
   kafka::route_logs(conf->get());
-  std::array<char, 512> error{};
-  const kafka::Handle producer(
-      rd_kafka_new(RD_KAFKA_PRODUCER, conf->get(), error.data(), error.size()));
-  if (producer == nullptr) return log::error("demo.producer", error.data());
-  static_cast<void>(conf->release());
+  const auto handle = kafka::make_handle(RD_KAFKA_PRODUCER, std::move(*conf));
+  if (!handle) return log::error("demo.producer", handle.error());
+  const kafka::Handle& producer = *handle;
   DemoScript script(seed);
   while (!stop.stop_requested()) {
     const auto now =
@@ -105,11 +102,9 @@ void print_results(const std::stop_token& stop, const std::string& brokers, cons
                                kafka::Scope::kConsumer);
   if (!conf) return log::error("demo.reader", conf.error());
   kafka::route_logs(conf->get());
-  std::array<char, 512> error{};
-  const kafka::Handle consumer(
-      rd_kafka_new(RD_KAFKA_CONSUMER, conf->get(), error.data(), error.size()));
-  if (consumer == nullptr) return log::error("demo.reader", error.data());
-  static_cast<void>(conf->release());
+  const auto handle = kafka::make_handle(RD_KAFKA_CONSUMER, std::move(*conf));
+  if (!handle) return log::error("demo.reader", handle.error());
+  const kafka::Handle& consumer = *handle;
   rd_kafka_poll_set_consumer(consumer.get());
   const kafka::PartitionList partitions(rd_kafka_topic_partition_list_new(2 * kPartitions));
   for (const std::string& topic : {config.topics.findings, config.topics.incidents}) {

@@ -10,6 +10,8 @@ namespace tocsin {
 namespace {
 
 constexpr auto kRetryPause = std::chrono::seconds(1);
+constexpr auto kRenewPause = std::chrono::seconds(5);
+constexpr int kRenewFlushMs = 1000;
 
 }  // namespace
 
@@ -26,25 +28,33 @@ std::expected<std::unique_ptr<KafkaSink>, std::string> KafkaSink::create(
   properties["enable.idempotence"] = "true";
   properties["acks"] = "all";
   properties["message.timeout.ms"] = "0";  // never give up
-  auto conf = kafka::make_conf(properties, kafka::Scope::kProducer);
-  if (!conf) return std::unexpected(conf.error());
-  std::unique_ptr<KafkaSink> sink(new KafkaSink(std::move(delivered), registry));
-  kafka::route_logs(conf->get());
-  rd_kafka_conf_set_opaque(conf->get(), sink.get());
-  rd_kafka_conf_set_dr_msg_cb(conf->get(), &KafkaSink::on_delivery);
-  rd_kafka_conf_set_error_cb(conf->get(), &KafkaSink::on_error);
-  std::array<char, 512> error{};
-  sink->handle_.reset(rd_kafka_new(RD_KAFKA_PRODUCER, conf->get(), error.data(), error.size()));
-  if (sink->handle_ == nullptr) return std::unexpected(std::string(error.data()));
-  static_cast<void>(conf->release());  // the handle owns it now
+  std::unique_ptr<KafkaSink> sink(
+      new KafkaSink(std::move(properties), std::move(delivered), registry));
+  if (auto done = sink->connect(); !done) return std::unexpected(done.error());
   return sink;
 }
 
-KafkaSink::KafkaSink(Delivered delivered, metrics::Registry& registry)
-    : delivered_(std::move(delivered)), shard_(registry.make_shard()) {
+KafkaSink::KafkaSink(kafka::Properties properties, Delivered delivered, metrics::Registry& registry)
+    : properties_(std::move(properties)),
+      delivered_(std::move(delivered)),
+      shard_(registry.make_shard()) {
+  denials_.identify(properties_);
   retried_ = registry.counter("tocsin_sink_retries_total",
                               "Findings and dead letters sent again after a refusal.",
                               {{"sink", "kafka"}});
+}
+
+std::expected<void, std::string> KafkaSink::connect() {
+  auto conf = kafka::make_conf(properties_, kafka::Scope::kProducer);
+  if (!conf) return std::unexpected(conf.error());
+  kafka::route_logs(conf->get());
+  rd_kafka_conf_set_opaque(conf->get(), this);
+  rd_kafka_conf_set_dr_msg_cb(conf->get(), &KafkaSink::on_delivery);
+  rd_kafka_conf_set_error_cb(conf->get(), &KafkaSink::on_error);
+  auto handle = kafka::make_handle(RD_KAFKA_PRODUCER, std::move(*conf));
+  if (!handle) return std::unexpected(handle.error());
+  handle_ = std::move(*handle);
+  return {};
 }
 
 KafkaSink::~KafkaSink() {
@@ -103,7 +113,7 @@ void KafkaSink::on_delivery(rd_kafka_t*, const rd_kafka_message_t* report, void*
   if (report->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
     if (report->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
         report->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT) {
-      return;  // leaving; its offset stays uncommitted
+      if (!sink.renewing_) return;  // leaving; its offset stays uncommitted
     }
     sink.hold(std::move(outgoing), report->err);
     return;
@@ -114,6 +124,10 @@ void KafkaSink::on_delivery(rd_kafka_t*, const rd_kafka_message_t* report, void*
   }
   CHECK(sink.outstanding_ > 0);
   --sink.outstanding_;
+  if (sink.denials_.any()) {
+    sink.denials_.allowed("producer");
+    sink.denials_.allowed("topic " + outgoing->message.topic);
+  }
   sink.delivered_(outgoing->message.ticket);
 }
 
@@ -121,20 +135,30 @@ void KafkaSink::on_error(rd_kafka_t* handle, int error, const char* reason, void
   auto& sink = *static_cast<KafkaSink*>(self);
   if (error == RD_KAFKA_RESP_ERR__FATAL) {
     std::array<char, 512> text{};
-    rd_kafka_fatal_error(handle, text.data(), text.size());
+    const auto cause = rd_kafka_fatal_error(handle, text.data(), text.size());
+    if (kafka::is_denial(cause)) {
+      sink.denials_.refused("producer", cause, "Write", text.data());
+      sink.refused_ = true;
+      sink.renew_due_ = Clock::now() + kRenewPause;
+      return;
+    }
     sink.failed_ = true;
     log::error("sink.fatal", "the producer cannot go on", {{"error", text.data()}});
     return;
   }
-  const log::Sampler::Verdict verdict =
-      sink.sampler_.admit(rd_kafka_err2name(static_cast<rd_kafka_resp_err_t>(error)));
+  const auto code = static_cast<rd_kafka_resp_err_t>(error);
+  const log::Sampler::Verdict verdict = sink.sampler_.admit(rd_kafka_err2name(code));
   if (!verdict.log) return;
+  // Who may not even connect is told by the source, too, which knows when that is over.
   log::warn("sink.transport", "trouble with a broker; trying again",
             {{"error", reason}, {"suppressed", verdict.suppressed}});
 }
 
 void KafkaSink::hold(std::unique_ptr<Outgoing> outgoing, rd_kafka_resp_err_t error) {
   shard_.add(retried_);
+  if (kafka::is_denial(error)) {
+    denials_.refused("topic " + outgoing->message.topic, error, "Write", "produce");
+  }
   const log::Sampler::Verdict verdict = sampler_.admit(rd_kafka_err2name(error));
   if (verdict.log) {
     log::error("sink.refused", "a finding or dead letter was refused; sending it again",
@@ -149,9 +173,28 @@ void KafkaSink::hold(std::unique_ptr<Outgoing> outgoing, rd_kafka_resp_err_t err
   topic.held.emplace(outgoing->number, std::move(outgoing));
 }
 
+// A producer that was refused as such is of no use for good.
+void KafkaSink::begin_anew() {
+  renewing_ = true;
+  rd_kafka_purge(handle_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+  rd_kafka_flush(handle_.get(), kRenewFlushMs);
+  renewing_ = false;
+  const bool all_held =
+      std::ranges::all_of(topics_, [](const auto& each) { return each.second.in_flight == 0; });
+  handle_.reset();
+  refused_ = false;
+  if (auto done = connect(); !done || !all_held) {
+    failed_ = true;
+    log::error("sink.fatal", "no other producer can be made",
+               {{"error", done ? "records got stuck in the old one" : done.error()}});
+  }
+}
+
 void KafkaSink::poll(std::chrono::milliseconds wait) {
   rd_kafka_poll(handle_.get(), static_cast<int>(wait.count()));
   const auto now = Clock::now();
+  if (refused_ && renew_due_ <= now) begin_anew();
+  if (failed_) return;
   for (auto& [name, topic] : topics_) {
     // Only when nothing is on its way: what is might be refused, too, and would come behind.
     if (!topic.held.empty() && topic.in_flight == 0 && topic.due <= now) send_held(topic);

@@ -18,6 +18,7 @@
 #include "daemon/config.h"
 #include "daemon/log.h"
 #include "daemon/metrics/registry.h"
+#include "daemon/source/denials.h"
 #include "daemon/source/kafka_client.h"
 
 namespace tocsin {
@@ -62,6 +63,8 @@ class KafkaSink {
   [[nodiscard]] std::size_t outstanding() const { return outstanding_; }
   // The producer cannot go on (its idempotence was broken, say): the process must be started anew.
   [[nodiscard]] bool failed() const { return failed_; }
+  // What the brokers do not let it write.
+  [[nodiscard]] const kafka::Denials& denials() const { return denials_; }
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -76,13 +79,16 @@ class KafkaSink {
     Clock::time_point due;
   };
 
-  KafkaSink(Delivered delivered, metrics::Registry& registry);
+  KafkaSink(kafka::Properties properties, Delivered delivered, metrics::Registry& registry);
   static void on_delivery(rd_kafka_t* handle, const rd_kafka_message_t* message, void* self);
   static void on_error(rd_kafka_t* handle, int error, const char* reason, void* self);
   void produce(std::unique_ptr<Outgoing> outgoing);
   void hold(std::unique_ptr<Outgoing> outgoing, rd_kafka_resp_err_t error);
   void send_held(Topic& topic);
+  std::expected<void, std::string> connect();
+  void begin_anew();
 
+  kafka::Properties properties_;
   Delivered delivered_;
   metrics::Shard& shard_;
   metrics::CounterId retried_;
@@ -91,6 +97,10 @@ class KafkaSink {
   std::uint64_t sent_ = 0;
   std::size_t outstanding_ = 0;
   bool failed_ = false;
+  bool refused_ = false;   // as a producer at all: another one must be made
+  bool renewing_ = false;  // what the old one had is held for the next
+  Clock::time_point renew_due_;
+  kafka::Denials denials_;
   log::Sampler sampler_;
 };
 

@@ -1,6 +1,7 @@
 #include "daemon/sink/transaction.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <array>
 #include <random>
@@ -17,6 +18,9 @@ Error owned(rd_kafka_error_t* error) { return {error, &rd_kafka_error_destroy}; 
 // again: it goes on waiting, or (the offsets) asks once more, for which a piece must be long
 // enough.
 constexpr std::chrono::milliseconds kPiece{2000};
+
+// What the ACL of a transactional id must begin with; kafka::client_id begins so.
+constexpr std::string_view kIdPrefix = "tocsin-";
 
 // Nobody takes over another process's transactions: the group's generation is what fences.
 std::string transactional_id(std::string_view name) {
@@ -45,6 +49,7 @@ std::expected<std::unique_ptr<TransactionalSink>, std::string> TransactionalSink
 TransactionalSink::TransactionalSink(kafka::Properties properties, std::string_view name,
                                      metrics::Registry& registry)
     : properties_(std::move(properties)), name_(name), shard_(registry.make_shard()) {
+  denials_.identify(properties_);
   aborted_ = registry.counter("tocsin_sink_transactions_aborted_total",
                               "Batches of incident changes that were not written and are done "
                               "again.");
@@ -57,16 +62,43 @@ std::expected<void, std::string> TransactionalSink::renew() {
   auto conf = kafka::make_conf(properties_, kafka::Scope::kProducer);
   if (!conf) return std::unexpected(conf.error());
   kafka::route_logs(conf->get());
-  std::array<char, 512> error{};
-  handle_.reset(rd_kafka_new(RD_KAFKA_PRODUCER, conf->get(), error.data(), error.size()));
-  if (handle_ == nullptr) return std::unexpected(std::string(error.data()));
-  static_cast<void>(conf->release());  // the handle owns it now
+  rd_kafka_conf_set_opaque(conf->get(), this);
+  rd_kafka_conf_set_dr_msg_cb(conf->get(), &TransactionalSink::on_delivery);
+  auto handle = kafka::make_handle(RD_KAFKA_PRODUCER, std::move(*conf));
+  if (!handle) return std::unexpected(handle.error());
+  handle_ = std::move(*handle);
   return {};
 }
 
 std::chrono::milliseconds TransactionalSink::Limit::left() const {
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
   return leaving.within(std::max(left, std::chrono::milliseconds(0)));
+}
+
+// Called while a transaction is committed.
+void TransactionalSink::on_delivery(rd_kafka_t* /*handle*/, const rd_kafka_message_t* report,
+                                    void* self) {
+  if (!kafka::is_denial(report->err)) return;
+  static_cast<TransactionalSink*>(self)->refused(report->err, rd_kafka_topic_name(report->rkt),
+                                                 "produce");
+}
+
+void TransactionalSink::refused(rd_kafka_resp_err_t error, const char* topic,
+                                std::string_view detail) {
+  std::string area = "connection";
+  std::string_view verb = "Write";
+  if (error == RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED) {
+    area = fmt::format("transactional id {}*", kIdPrefix);
+  } else if (error == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED) {
+    area = "group " + group_;
+    verb = "Read";
+  } else if (error == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED) {
+    // A step of a transaction does not say which of its topics.
+    area = fmt::format("topic {}", topic == nullptr ? fmt::format("{}", fmt::join(topics_, " or "))
+                                                    : std::string(topic));
+  }
+  denied_.insert(area);
+  denials_.refused(area, error, verb, detail);
 }
 
 template <typename Step>
@@ -78,6 +110,8 @@ TransactionalSink::Result TransactionalSink::attempt(std::string_view what, cons
     if (error == nullptr) return Result::kCommitted;
     const bool again = rd_kafka_error_is_retriable(error.get()) != 0 && limit.left().count() > 0;
     if (again && rd_kafka_error_code(error.get()) == RD_KAFKA_RESP_ERR__TIMED_OUT) continue;
+    const auto code = rd_kafka_error_code(error.get());
+    if (kafka::is_denial(code)) refused(code, nullptr, rd_kafka_error_string(error.get()));
     const log::Sampler::Verdict verdict = sampler_.admit(rd_kafka_error_name(error.get()));
     if (verdict.log) {
       log::warn("sink.transaction", "a step of a transaction failed",
@@ -101,6 +135,7 @@ bool TransactionalSink::produce(const KafkaSink::Message& message) {
                                        RD_KAFKA_V_KEY(message.key.data(), message.key.size()),
                                        RD_KAFKA_V_VALUE(payload, size), RD_KAFKA_V_END);
   if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return true;
+  if (kafka::is_denial(error)) refused(error, message.topic.c_str(), "produce");
   const log::Sampler::Verdict verdict = sampler_.admit(rd_kafka_err2name(error));
   if (verdict.log) {
     log::error("sink.refused", "an incident was refused; the batch is done again",
@@ -115,9 +150,13 @@ TransactionalSink::Result TransactionalSink::write(std::span<const KafkaSink::Me
                                                    std::span<const Position> positions,
                                                    const KafkaSource& source,
                                                    const Leaving& leaving) {
+  group_ = source.group();
   const Result done = transact(messages, positions, source,
                                {.deadline = Clock::now() + kTimeLimit, .leaving = leaving});
-  if (done == Result::kCommitted) return done;
+  if (done == Result::kCommitted) {
+    for (const std::string& area : std::exchange(denied_, {})) denials_.allowed(area);
+    return done;
+  }
   shard_.add(aborted_);
   return done == Result::kAborted ? done : begin_anew();
 }
@@ -126,6 +165,8 @@ TransactionalSink::Result TransactionalSink::transact(std::span<const KafkaSink:
                                                       std::span<const Position> positions,
                                                       const KafkaSource& source,
                                                       const Limit& limit) {
+  topics_.clear();
+  for (const KafkaSink::Message& message : messages) topics_.insert(message.topic);
   rd_kafka_t* const handle = handle_.get();
   if (!initialised_) {
     const Result done = attempt(
@@ -165,7 +206,11 @@ TransactionalSink::Result TransactionalSink::begin_anew() {
     log::error("sink.transaction", "no producer can be made", {{"error", done.error()}});
     return Result::kFailed;
   }
-  log::warn("sink.transaction", "a transaction is stuck; going on with another producer");
+  const log::Sampler::Verdict verdict = sampler_.admit("stuck");
+  if (verdict.log) {
+    log::warn("sink.transaction", "a transaction is stuck; going on with another producer",
+              {{"suppressed", verdict.suppressed}});
+  }
   return Result::kAborted;
 }
 

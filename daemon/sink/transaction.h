@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <expected>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -46,6 +47,8 @@ class TransactionalSink {
   // longer than `leaving` allows.
   Result write(std::span<const KafkaSink::Message> messages, std::span<const Position> positions,
                const KafkaSource& source, const Leaving& leaving);
+  // What the brokers do not let it write.
+  [[nodiscard]] const kafka::Denials& denials() const { return denials_; }
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -62,6 +65,8 @@ class TransactionalSink {
   // Calls `step` until it succeeds, has failed for good, or time is up.
   template <typename Step>
   Result attempt(std::string_view what, const Limit& limit, const Step& step);
+  static void on_delivery(rd_kafka_t* handle, const rd_kafka_message_t* report, void* self);
+  void refused(rd_kafka_resp_err_t error, const char* topic, std::string_view detail);
   [[nodiscard]] bool produce(const KafkaSink::Message& message);
   Result transact(std::span<const KafkaSink::Message> messages, std::span<const Position> positions,
                   const KafkaSource& source, const Limit& limit);
@@ -75,6 +80,10 @@ class TransactionalSink {
   kafka::Handle handle_;
   bool initialised_ = false;
   log::Sampler sampler_;
+  std::set<std::string> topics_;  // of the transaction in hand
+  std::string group_;             // whose offsets go with the transaction
+  std::set<std::string> denied_;  // what `denials_` holds
+  kafka::Denials denials_;
 };
 
 }  // namespace tocsin

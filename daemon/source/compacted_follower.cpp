@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 namespace tocsin {
@@ -33,10 +32,9 @@ std::expected<std::unique_ptr<CompactedFollower>, std::string> CompactedFollower
   if (!conf) return std::unexpected(conf.error());
   kafka::route_logs(conf->get());
   std::unique_ptr<CompactedFollower> follower(new CompactedFollower(std::move(topic)));
-  std::array<char, 512> error{};
-  follower->handle_.reset(rd_kafka_new(RD_KAFKA_CONSUMER, conf->get(), error.data(), error.size()));
-  if (follower->handle_ == nullptr) return std::unexpected(std::string(error.data()));
-  static_cast<void>(conf->release());  // the handle owns it now
+  auto handle = kafka::make_handle(RD_KAFKA_CONSUMER, std::move(*conf));
+  if (!handle) return std::unexpected(handle.error());
+  follower->handle_ = std::move(*handle);
   rd_kafka_poll_set_consumer(follower->handle_.get());
   return follower;
 }

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 namespace tocsin {
@@ -17,16 +16,9 @@ std::expected<kafka::Handle, std::string> make_handle(kafka::Properties properti
   auto conf = kafka::make_conf(properties, kafka::Scope::kConsumer);
   if (!conf) return std::unexpected(conf.error());
   kafka::route_logs(conf->get());
-  std::array<char, 512> error{};
-  kafka::Handle handle(rd_kafka_new(RD_KAFKA_CONSUMER, conf->get(), error.data(), error.size()));
-  if (handle == nullptr) return std::unexpected(std::string(error.data()));
-  static_cast<void>(conf->release());  // the handle owns it now
-  rd_kafka_poll_set_consumer(handle.get());
+  auto handle = kafka::make_handle(RD_KAFKA_CONSUMER, std::move(*conf));
+  if (handle) rd_kafka_poll_set_consumer(handle->get());
   return handle;
-}
-
-std::string reason(std::string_view what, rd_kafka_resp_err_t error) {
-  return fmt::format("{}: {}", what, rd_kafka_err2str(error));
 }
 
 // Lets go of the partition whatever happens.
@@ -61,6 +53,7 @@ std::expected<std::unique_ptr<CompactedReader>, std::string> CompactedReader::cr
   if (!committed) return std::unexpected(committed.error());
   auto all = make_handle(properties, "read_uncommitted");
   if (!all) return std::unexpected(all.error());
+  reader->denials_.identify(kafka);
   reader->handle_ = std::move(*committed);
   reader->all_ = std::move(*all);
   return reader;
@@ -77,15 +70,18 @@ std::expected<void, std::string> CompactedReader::read(const std::string& topic,
   const auto timeout = std::min<std::int64_t>(kCallTimeoutMs, limit.count());
   if (const auto error = rd_kafka_query_watermark_offsets(all_.get(), topic.c_str(), partition,
                                                           &low, &end, static_cast<int>(timeout))) {
-    return std::unexpected(reason("its end cannot be asked for", error));
+    return std::unexpected(fail("its end cannot be asked for", topic, error));
   }
-  if (low >= end) return {};
+  if (low >= end) {
+    denials_.allowed("topic " + topic);
+    return {};
+  }
   const kafka::PartitionList list(rd_kafka_topic_partition_list_new(1));
   rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition)->offset =
       RD_KAFKA_OFFSET_BEGINNING;
   const Assignment assignment(handle_.get(), list.get());
   if (assignment.error() != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    return std::unexpected(reason("it cannot be read", assignment.error()));
+    return std::unexpected(fail("it cannot be read", topic, assignment.error()));
   }
   constexpr int kWaitMs = 100;
   for (std::int64_t next = low; next < end;) {
@@ -99,13 +95,23 @@ std::expected<void, std::string> CompactedReader::read(const std::string& topic,
       next = std::max(next, message->offset);
       continue;
     }
+    if (kafka::is_denial(message->err)) {
+      return std::unexpected(fail("it cannot be read", topic, message->err));
+    }
     if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) continue;  // librdkafka tries again
     const std::string_view key(static_cast<const char*>(message->key), message->key_len);
     const std::string_view payload(static_cast<const char*>(message->payload), message->len);
     visit(key, message->payload == nullptr ? nullptr : &payload);
     next = message->offset + 1;
   }
+  denials_.allowed("topic " + topic);
   return {};
+}
+
+std::string CompactedReader::fail(std::string_view what, const std::string& topic,
+                                  rd_kafka_resp_err_t error) {
+  if (kafka::is_denial(error)) denials_.refused("topic " + topic, error, "Read", what);
+  return fmt::format("{}: {}", what, rd_kafka_err2str(error));
 }
 
 }  // namespace tocsin

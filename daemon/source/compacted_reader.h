@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "daemon/source/denials.h"
 #include "daemon/source/kafka_client.h"
 
 namespace tocsin {
@@ -33,8 +34,15 @@ class CompactedReader {
                                         std::chrono::milliseconds limit,
                                         const std::stop_token& stop, const Visit& visit);
 
+  // What the brokers do not let it read.
+  [[nodiscard]] const kafka::Denials& denials() const { return denials_; }
+
  private:
   CompactedReader() = default;
+  // The text of an error; a refusal is remembered.
+  std::string fail(std::string_view what, const std::string& topic, rd_kafka_resp_err_t error);
+
+  kafka::Denials denials_;
   kafka::Handle handle_;  // reads what is committed
   kafka::Handle all_;     // knows the end of all
 };

@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "daemon/log.h"
+#include "daemon/source/oauth_token.h"
 
 namespace tocsin::kafka {
 namespace {
@@ -62,6 +63,37 @@ void on_log(const rd_kafka_t* handle, int level, const char* facility, const cha
   }
 }
 
+// `file` is what make_conf put into sasl.oauthbearer.config.  Called on librdkafka's background
+// thread, and again ten seconds after a failure.
+void refresh_token(rd_kafka_t* handle, const char* file, void* /*opaque*/) {
+  static log::Sampler sampler;
+  const auto fail = [&](std::string_view why) {
+    const log::Sampler::Verdict verdict = sampler.admit("token");
+    if (verdict.log) {
+      log::error("kafka.token", "there is no token to show to the brokers; trying again",
+                 {{"file", file},
+                  {"error", why},
+                  {"client", rd_kafka_name(handle)},
+                  {"suppressed", verdict.suppressed}});
+    }
+    rd_kafka_oauthbearer_set_token_failure(handle, fmt::format("{}: {}", file, why).c_str());
+  };
+  const auto token = read_oauth_token(file);
+  if (!token) return fail(token.error());
+  const auto expires =
+      std::chrono::duration_cast<std::chrono::milliseconds>(token->expires.time_since_epoch());
+  if (token->expires <= std::chrono::system_clock::now()) {
+    return fail("the token has expired, and nobody has renewed it");
+  }
+  std::array<char, 512> error{};
+  if (rd_kafka_oauthbearer_set_token(handle, token->text.c_str(), expires.count(),
+                                     token->principal.c_str(), nullptr, 0, error.data(),
+                                     error.size()) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    // Its message may quote what it does not like.
+    fail("librdkafka does not take the token: it has characters that no token has");
+  }
+}
+
 }  // namespace
 
 const std::map<std::string, Scope, std::less<>>& property_catalogue() {
@@ -106,12 +138,32 @@ std::expected<void, std::string> set(rd_kafka_conf_t* conf, const std::string& n
 std::expected<Conf, std::string> make_conf(const Properties& properties, Scope side) {
   Conf conf(rd_kafka_conf_new());
   for (const auto& [name, value] : properties) {
+    if (name == kTokenFile) {
+      if (auto done = set(conf.get(), "sasl.oauthbearer.config", value); !done) {
+        return std::unexpected(done.error());
+      }
+      rd_kafka_conf_set_oauthbearer_token_refresh_cb(conf.get(), &refresh_token);
+      continue;
+    }
     const auto known = property_catalogue().find(name);
     const Scope scope = known == property_catalogue().end() ? Scope::kBoth : known->second;
     if (scope != Scope::kBoth && scope != side) continue;
     if (auto done = set(conf.get(), name, value); !done) return std::unexpected(done.error());
   }
   return conf;
+}
+
+std::expected<Handle, std::string> make_handle(rd_kafka_type_t type, Conf conf) {
+  rd_kafka_conf_enable_sasl_queue(conf.get(), 1);
+  std::array<char, 512> error{};
+  Handle handle(rd_kafka_new(type, conf.get(), error.data(), error.size()));
+  if (handle == nullptr) return std::unexpected(std::string(error.data()));
+  static_cast<void>(conf.release());  // the handle owns it now
+  // Refused where no mechanism calls back, which is as good.
+  if (rd_kafka_error_t* none = rd_kafka_sasl_background_callbacks_enable(handle.get())) {
+    rd_kafka_error_destroy(none);
+  }
+  return handle;
 }
 
 std::int32_t partition_of(std::string_view key, std::int32_t partitions) {

@@ -56,11 +56,18 @@ const std::map<std::string, Scope, std::less<>>& property_catalogue();
 // Why tocsin sets this property itself and does not let it be changed; empty: it may be set.
 std::string_view reserved_because(std::string_view property, std::string_view value);
 
+// A property of ours among librdkafka's: the file that holds the token of SASL/OAUTHBEARER.
+inline constexpr const char* kTokenFile = "sasl.oauthbearer.token_file";
+
 // A configuration from those of `properties` that concern `side`.  The error names property, value
 // and reason.
 std::expected<Conf, std::string> make_conf(const Properties& properties, Scope side);
 std::expected<void, std::string> set(rd_kafka_conf_t* conf, const std::string& name,
                                      const std::string& value);
+
+// A client with that configuration.  Its token, where it needs one, is read from the file again
+// whenever it is about to expire, on a thread of librdkafka's, whether or not anybody polls.
+std::expected<Handle, std::string> make_handle(rd_kafka_type_t type, Conf conf);
 
 // librdkafka's log lines into ours, sampled; call before creating a handle.
 void route_logs(rd_kafka_conf_t* conf);

@@ -105,10 +105,10 @@ std::expected<std::unique_ptr<KafkaSource>, std::string> KafkaSource::create(
   rd_kafka_conf_set_error_cb(conf->get(), &KafkaSource::on_error);
   rd_kafka_conf_set_stats_cb(conf->get(), &KafkaSource::on_statistics);
 
-  std::array<char, 512> error{};
-  source->handle_.reset(rd_kafka_new(RD_KAFKA_CONSUMER, conf->get(), error.data(), error.size()));
-  if (source->handle_ == nullptr) return std::unexpected(std::string(error.data()));
-  static_cast<void>(conf->release());  // the handle owns it now
+  health.denials.identify(kafka);
+  auto handle = kafka::make_handle(RD_KAFKA_CONSUMER, std::move(*conf));
+  if (!handle) return std::unexpected(handle.error());
+  source->handle_ = std::move(*handle);
   rd_kafka_poll_set_consumer(source->handle_.get());
 
   const std::vector<std::string>& names = source->subscription_.topics;
@@ -141,7 +141,7 @@ KafkaSource::KafkaSource(Subscription subscription, Listener& listener, SourceHe
       registry.gauge("tocsin_kafka_assigned_partitions", "Partitions this process reads.",
                      {{"stage", subscription_.stage}});
   shard_.set(assigned_partitions_, 0);
-  for (const char* kind : {"transport", "rebalance", "commit", "consume", "fatal"}) {
+  for (const char* kind : {"transport", "denied", "rebalance", "commit", "consume", "fatal"}) {
     static_cast<void>(registry.counter("tocsin_kafka_errors_total",
                                        "Errors reported by the Kafka client.", {{"kind", kind}}));
   }
@@ -171,6 +171,9 @@ void KafkaSource::poll(std::vector<Record>& batch, std::size_t max,
     const char* topic = rd_kafka_topic_name(message->rkt);
     const auto owner = assigned_.find({.topic = topic, .partition = message->partition});
     if (owner == assigned_.end()) continue;  // taken away while it was on its way
+    if (!unreadable_.empty() && unreadable_.erase(owner->first.topic) > 0) {
+      health_.denials.allowed("topic " + owner->first.topic);
+    }
     batch.push_back({.payload = {static_cast<const char*>(message->payload), message->len},
                      .source = {.topic = owner->first.topic,
                                 .partition = message->partition,
@@ -206,6 +209,11 @@ void KafkaSource::handle_poll_error(const rd_kafka_message_t& message) {
           "records were deleted before they were read; continuing with what is left",
           {{"topic", topic}, {"partition", message.partition}, {"from", position}, {"to", low}});
     }
+  }
+  if (kafka::is_denial(message.err)) {
+    refused(message.err, message.rkt == nullptr ? nullptr : rd_kafka_topic_name(message.rkt),
+            rd_kafka_message_errstr(&message));
+    return;
   }
   count_error("consume");
   const log::Sampler::Verdict verdict = sampler_.admit(rd_kafka_err2name(message.err));
@@ -266,6 +274,33 @@ void KafkaSource::assign(rd_kafka_topic_partition_list_t* partitions) {
   log::info("kafka.assigned", "partitions assigned",
             {{"added", added.size()}, {"assigned", assigned_.size()}});
   listener_.on_assigned(added);
+  for (const TopicPartition& at : added) {
+    if (hidden_.erase(at.topic) > 0) health_.denials.allowed("topic " + at.topic);
+  }
+}
+
+void KafkaSource::refused(rd_kafka_resp_err_t error, const char* topic, std::string_view detail) {
+  count_error("denied");
+  if (error == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED && topic != nullptr) {
+    const bool owned =
+        std::ranges::any_of(assigned_, [&](const auto& each) { return each.first.topic == topic; });
+    (owned ? unreadable_ : hidden_).insert(topic);
+    health_.denials.refused(fmt::format("topic {}", topic), error, "Read", detail);
+  } else if (error == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED) {
+    health_.denials.refused("group " + subscription_.group, error, "Read", detail);
+  } else {
+    health_.denials.refused("connection", error, "Read", detail);
+  }
+}
+
+// A member without partitions is not told when a topic that was hidden comes into sight.
+void KafkaSource::look_for_hidden_topics() {
+  if (hidden_.empty() || !health_.broker_up) return;
+  std::erase_if(hidden_, [this](const std::string& topic) {
+    if (partitions_of(topic) == 0) return false;
+    health_.denials.allowed("topic " + topic);
+    return true;
+  });
 }
 
 // Fills in the offsets to start from.  Without the committed ones nothing can be started: guessing
@@ -280,6 +315,7 @@ bool KafkaSource::find_start(rd_kafka_topic_partition_list_t* partitions) {
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return true;
     if (leaving()) return false;  // where to start is no concern any more
     count_error("rebalance");
+    if (kafka::is_denial(error)) refused(error, nullptr, "committed offsets");
     log::warn("kafka.committed", "cannot read committed offsets yet",
               {{"error", rd_kafka_err2str(error)}});
     if (std::chrono::steady_clock::now() > deadline) {
@@ -366,6 +402,7 @@ bool KafkaSource::commit(std::span<const Position> positions, bool wait) {
     return true;
   }
   count_error("commit");
+  if (kafka::is_denial(error)) refused(error, nullptr, "commit");
   const bool moving = is_moving(error);
   log::warn("kafka.commit",
             moving
@@ -436,6 +473,7 @@ void KafkaSource::on_commit(rd_kafka_t*, rd_kafka_resp_err_t error,
   if (error == RD_KAFKA_RESP_ERR__NO_OFFSET || offsets == nullptr) return;
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
     source.count_error("commit");
+    if (kafka::is_denial(error)) source.refused(error, nullptr, "commit");
     const log::Sampler::Verdict verdict = source.sampler_.admit("commit");
     if (verdict.log) {
       log::warn("kafka.commit", "a commit failed and will be repeated",
@@ -462,19 +500,13 @@ void KafkaSource::on_error(rd_kafka_t* handle, int error, const char* reason, vo
     source.fail("kafka.fatal", text.data());
     return;
   }
+  const auto code = kafka::cause_of(static_cast<rd_kafka_resp_err_t>(error), reason);
+  if (kafka::is_denial(code)) return source.refused(code, nullptr, reason);
   source.count_error("transport");
-  const bool denied = error == RD_KAFKA_RESP_ERR__AUTHENTICATION ||
-                      error == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED ||
-                      error == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
-  const log::Sampler::Verdict verdict =
-      source.sampler_.admit(rd_kafka_err2name(static_cast<rd_kafka_resp_err_t>(error)));
+  const log::Sampler::Verdict verdict = source.sampler_.admit(rd_kafka_err2name(code));
   if (!verdict.log) return;
-  const log::Fields fields = {{"error", reason}, {"suppressed", verdict.suppressed}};
-  if (denied) {
-    log::error("kafka.denied", "the broker refuses us; check credentials and ACLs", fields);
-  } else {
-    log::warn("kafka.transport", "trouble with a broker; trying again", fields);
-  }
+  log::warn("kafka.transport", "trouble with a broker; trying again",
+            {{"error", reason}, {"suppressed", verdict.suppressed}});
 }
 
 int KafkaSource::on_statistics(rd_kafka_t*, char* json, std::size_t size, void* self) {
@@ -505,6 +537,8 @@ int KafkaSource::on_statistics(rd_kafka_t*, char* json, std::size_t size, void* 
     }
   }
   source.health_.joined = joined;
+  if (up) source.health_.denials.allowed("connection");
+  if (joined) source.health_.denials.allowed("group " + source.subscription_.group);
   return 0;
 }
 
@@ -529,6 +563,7 @@ kafka::PartitionList KafkaSource::assignment() const {
 }
 
 void KafkaSource::publish(const std::map<TopicPartition, std::int64_t>& next) {
+  look_for_hidden_topics();
   caught_up_ = true;
   for (auto& [at, state] : assigned_) {
     std::int64_t low = 0;

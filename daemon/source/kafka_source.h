@@ -14,6 +14,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -23,6 +24,7 @@
 #include "daemon/log.h"
 #include "daemon/metrics/registry.h"
 #include "daemon/pipeline.h"
+#include "daemon/source/denials.h"
 #include "daemon/source/kafka_client.h"
 
 namespace tocsin {
@@ -61,6 +63,7 @@ struct SourceHealth {
   std::atomic<bool> broker_up{false};  // at least one broker connection
   std::atomic<bool> joined{false};     // a steady member of the consumer group
   std::atomic<bool> failed{false};     // will not recover; the process is about to end
+  kafka::Denials denials;              // what the brokers do not let the source do
 };
 
 class KafkaSource {
@@ -115,6 +118,7 @@ class KafkaSource {
   [[nodiscard]] kafka::PartitionList offsets(std::span<const Position> positions) const;
   [[nodiscard]] kafka::GroupMetadata group_metadata() const;
 
+  [[nodiscard]] const std::string& group() const { return subscription_.group; }
   // As the brokers have it now; 0: it cannot be had.
   [[nodiscard]] std::int32_t partitions_of(const std::string& topic) const;
   // Whether everything that was there at the last `publish` has been read.
@@ -158,6 +162,9 @@ class KafkaSource {
   [[nodiscard]] int wait_ms(std::chrono::milliseconds limit) const;
   rd_kafka_resp_err_t commit_and_wait(const rd_kafka_topic_partition_list_t* offsets);
   void handle_poll_error(const rd_kafka_message_t& message);
+  // `topic`: null for what is about none.
+  void refused(rd_kafka_resp_err_t error, const char* topic, std::string_view detail);
+  void look_for_hidden_topics();
   void fail(std::string_view event, std::string_view reason);
   void count_error(std::string_view kind);
   [[nodiscard]] kafka::PartitionList assignment() const;
@@ -172,6 +179,8 @@ class KafkaSource {
   std::vector<kafka::Message> messages_;
   std::map<TopicPartition, Assigned> assigned_;
   std::map<TopicPartition, Position> unconfirmed_;  // committed in the background, not confirmed
+  std::set<std::string> unreadable_;                // topics that we may not fetch
+  std::set<std::string> hidden_;                    // topics that we may not even see
   log::Sampler sampler_;
   bool commit_in_flight_ = false;
   bool paused_ = false;

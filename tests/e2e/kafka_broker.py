@@ -145,7 +145,9 @@ def brokers_known(port, timeout=1.0):
 class KafkaBroker:
     """A broker that lives in `directory`: configuration, data, log and kafka.json."""
 
-    def __init__(self, directory, name="kafka", die_with_parent=True):
+    def __init__(self, directory, name="kafka", die_with_parent=True, more_properties="", scram=()):
+        """`more_properties` override those above, `{port}` and `{controller_port}` filled in; `scram`: users that are
+        there from the start, as `kafka-storage format --add-scram` wants them."""
         self.directory = pathlib.Path(directory).resolve()
         self.name = name
         self.state_file = self.directory / "kafka.json"
@@ -156,6 +158,7 @@ class KafkaBroker:
         self.die_with_parent_ = die_with_parent
         self.ticks_ = None
         self.process_ = None
+        self.more_properties_, self.scram_ = more_properties, scram
         if self.state_file.exists():
             state = json.loads(self.state_file.read_text(encoding="utf-8"))
             self.name, self.port, self.pid, self.ticks_ = state["name"], state["port"], state["pid"], state["ticks"]
@@ -244,14 +247,16 @@ class KafkaBroker:
         if self.port is None or not self.state_file.exists():
             self.port = processes.free_port()
         controller_port = processes.free_port()
-        (self.directory / "server.properties").write_text(SERVER_PROPERTIES.format(
-            port=self.port, controller_port=controller_port, data=self.directory / "data"), encoding="utf-8")
+        text = (SERVER_PROPERTIES + self.more_properties_).format(
+            port=self.port, controller_port=controller_port, data=self.directory / "data")
+        (self.directory / "server.properties").write_text(text, encoding="utf-8")
         (self.directory / "log4j2.properties").write_text(LOG4J_PROPERTIES, encoding="utf-8")
         # Kafka's cluster ids are 16 bytes of base64 without padding, and StorageTool refuses one that begins with '-'.
         cluster = base64.urlsafe_b64encode(b"\x00" + uuid.uuid4().bytes[1:]).decode().rstrip("=")
         done = subprocess.run(
             [java, *JVM_OPTIONS, "-cp", jars, "kafka.tools.StorageTool", "format", "--cluster-id", cluster,
-             "--config", str(self.directory / "server.properties")],
+             "--config", str(self.directory / "server.properties"),
+             *(word for user in self.scram_ for word in ("--add-scram", user))],
             capture_output=True, text=True, check=False)
         if done.returncode:
             raise BrokerError(f"Kafka could not format {self.directory / 'data'}:\n{done.stdout}{done.stderr}")
