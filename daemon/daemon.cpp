@@ -62,7 +62,7 @@ double unix_seconds() {
 std::string_view version() { return TOCSIN_VERSION; }
 
 Daemon::Daemon(const Config& config, std::shared_ptr<const Policy> policy)
-    : config_(config), policy_(std::move(policy)) {}
+    : config_(config), policy_(std::move(policy)), page_(board_, std::string(version())) {}
 
 Daemon::~Daemon() { stop(); }
 
@@ -89,6 +89,7 @@ void Daemon::publish_policy() {
                                          "Rules or profiles that were refused while running; those "
                                          "before them stayed in force.");
   }
+  page_.adopt(policy_);
   if (rules_info_) policy_shard_->clear(*rules_info_);
   rules_info_ = registry_.gauge(
       "tocsin_rules_info", "The policy in force; always 1.",
@@ -156,11 +157,8 @@ bool Daemon::start_http() {
   });
   http_->handle("/healthz", [this] { return liveness(); });
   http_->handle("/readyz", [this] { return readiness(); });
-  http_->handle("/", [] {
-    return HttpResponse{.body =
-                            fmt::format("tocsin {}\n\n/metrics\n/healthz\n/readyz\n", version())};
-  });
-  log::info("http.listening", "serving /metrics, /healthz and /readyz",
+  page_.serve(*http_);
+  log::info("http.listening", "serving the status page, /metrics, /healthz and /readyz",
             {{"address", config_.http.address}, {"port", http_->port()}});
   return true;
 }
@@ -191,7 +189,11 @@ bool Daemon::start_workers() {
     workers_.push_back(std::move(*worker));
   }
   if (!start_incidents() || !start_precision()) return false;
-  for (const auto& worker : workers_) start_thread(*worker);
+  for (const auto& worker : workers_) {
+    worker->show_on(board_);
+    start_thread(*worker);
+  }
+  if (incidents_ != nullptr) incidents_->show_on(board_);
   if (incidents_ != nullptr) start_thread(*incidents_);
   if (precision_ != nullptr) start_thread(*precision_);
   started_ = true;

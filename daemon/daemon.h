@@ -12,6 +12,8 @@
 #include "daemon/config.h"
 #include "daemon/incident_worker.h"
 #include "daemon/metrics/registry.h"
+#include "daemon/page/board.h"
+#include "daemon/page/status_page.h"
 #include "daemon/pipeline.h"
 #include "daemon/policy_reload.h"
 #include "daemon/precision_follower.h"
@@ -66,6 +68,8 @@ class Daemon {
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<IncidentWorker> incidents_;     // null: not wanted here
   std::unique_ptr<PrecisionFollower> precision_;  // likewise
+  Board board_;
+  StatusPage page_;
   std::unique_ptr<HttpServer> http_;
   std::vector<std::jthread> threads_;  // by worker, then those of the incidents and of precision
   std::unique_ptr<PolicyReloader> reloader_;

@@ -295,6 +295,7 @@ void IncidentWorker::flush(bool all) {
       for (const Position& position : reached) {
         committed_.insert_or_assign(position.at, position.next);
       }
+      for (const KafkaSink::Message& written : messages) show(written);
       changes_.clear();
       change_of_.clear();
       return;
@@ -304,6 +305,16 @@ void IncidentWorker::flush(bool all) {
       log::error("incidents.failed", "incidents cannot be written; leaving to be started anew");
       return;
   }
+}
+
+void IncidentWorker::show(const KafkaSink::Message& written) {
+  if (board_ == nullptr || written.topic != config_.topics.incidents) return;
+  if (!written.payload) return board_->remove_incident(written.key);
+  const auto lane = lanes_.find(written.partition);
+  if (lane == lanes_.end()) return;  // another's by now
+  const incident::Incident* incident = lane->second->table.find(written.key);
+  const bool open = incident != nullptr && incident->state == incident::State::kOpen;
+  board_->put_incident(written.partition, written.key, open, *written.payload);
 }
 
 // What is remembered is ahead of what is written.
@@ -355,6 +366,7 @@ void IncidentWorker::on_revoked(std::span<const TopicPartition> partitions, bool
   revoking_ = false;
   for (const TopicPartition& at : partitions) {
     lanes_.erase(at.partition);
+    if (board_ != nullptr) board_->forget(at.partition);
     next_.erase(at);
     committed_.erase(at);
   }
@@ -394,8 +406,14 @@ bool IncidentWorker::restore(std::int32_t partition, Lane& lane) {
                              [&](std::string_view key, const std::string_view* payload) {
                                if (payload == nullptr) return lane.table.restore_deleted(key), true;
                                auto incident = incidents_.read(*payload);
-                               if (incident) lane.table.restore(std::move(*incident));
-                               return incident.has_value();
+                               if (!incident) return false;
+                               if (board_ != nullptr) {
+                                 board_->put_incident(partition, std::string(key),
+                                                      incident->state == incident::State::kOpen,
+                                                      std::string(*payload));
+                               }
+                               lane.table.restore(std::move(*incident));
+                               return true;
                              });
   if (!known) return false;
   log::info("incidents.restored", "known incidents read",

@@ -34,6 +34,7 @@
 #include "daemon/log.h"
 #include "daemon/metrics/policy_metrics.h"
 #include "daemon/metrics/registry.h"
+#include "daemon/page/board.h"
 #include "daemon/policy.h"
 #include "daemon/sink/transaction.h"
 #include "daemon/source/compacted_reader.h"
@@ -48,6 +49,9 @@ class IncidentWorker final : private KafkaSource::Listener, private incident::Li
   IncidentWorker(const IncidentWorker&) = delete;
   IncidentWorker& operator=(const IncidentWorker&) = delete;
   ~IncidentWorker() = default;
+
+  // Incidents are shown there, too, once they are written.  Before `run`; it outlives the worker.
+  void show_on(Board& board) { board_ = &board; }
 
   // Other profiles, from the next batch on.  Thread-safe.
   void adopt(std::shared_ptr<const Policy> policy);
@@ -101,6 +105,7 @@ class IncidentWorker final : private KafkaSource::Listener, private incident::Li
   void flush(bool all);
   [[nodiscard]] std::vector<Position> positions() const;
   void start_over();
+  void show(const KafkaSink::Message& written);
   [[nodiscard]] std::unique_ptr<Lane> make_lane() const;
   void restore_lanes();
   bool restore(std::int32_t partition, Lane& lane);
@@ -112,6 +117,7 @@ class IncidentWorker final : private KafkaSource::Listener, private incident::Li
   const Config& config_;
   metrics::Registry& registry_;
   metrics::Shard& shard_;
+  Board* board_ = nullptr;
   std::shared_ptr<const Policy> policy_;
   incident::FindingReader findings_;
   incident::IncidentReader incidents_;

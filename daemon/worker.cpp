@@ -188,10 +188,12 @@ void Worker::process_batch() {
 }
 
 void Worker::on_finding(const Finding& finding) {
+  std::string json = to_json(finding);
+  if (board_ != nullptr && finding.severity >= Severity::kMedium) board_->add_finding(json);
   ledger_.expect(ticket_);
   sink_->send({.topic = config_.topics.findings,
                .key = finding.system,
-               .payload = to_json(finding),
+               .payload = std::move(json),
                .ticket = ticket_});
 }
 

@@ -19,6 +19,7 @@
 #include "daemon/leaving.h"
 #include "daemon/metrics/registry.h"
 #include "daemon/offset_ledger.h"
+#include "daemon/page/board.h"
 #include "daemon/pipeline.h"
 #include "daemon/sink/kafka_sink.h"
 #include "daemon/source/kafka_source.h"
@@ -36,6 +37,9 @@ class Worker final : private KafkaSource::Listener, private PipelineOutput {
   static std::expected<std::unique_ptr<Worker>, std::string> create(
       std::size_t number, const Config& config, PolicySnapshot policy,
       std::shared_ptr<const Redactor> redactor, metrics::Registry& registry);
+
+  // Findings worth a ticket or a page are shown there, too.  Before `run`; it outlives the worker.
+  void show_on(Board& board) { board_ = &board; }
 
   // Another policy, from the next batch on.  Thread-safe.
   void adopt(PolicySnapshot policy);
@@ -73,6 +77,7 @@ class Worker final : private KafkaSource::Listener, private PipelineOutput {
 
   const Config& config_;
   metrics::Shard& shard_;
+  Board* board_ = nullptr;
   Pipeline pipeline_;
   OffsetLedger ledger_;
   SourceHealth health_;

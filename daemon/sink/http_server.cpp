@@ -3,6 +3,7 @@
 #include <civetweb.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <string_view>
@@ -10,6 +11,13 @@
 
 namespace tocsin {
 namespace {
+
+constexpr std::size_t kPartBytesMax = 128;
+
+bool is_part_byte(char byte) {
+  return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+         (byte >= '0' && byte <= '9') || byte == '-' || byte == '_' || byte == '.';
+}
 
 std::string_view status_text(int status) {
   switch (status) {
@@ -25,8 +33,9 @@ void write(mg_connection* connection, const HttpResponse& response, bool with_bo
   const std::string head = fmt::format(
       "HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: close\r\n"
       "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
-      "Content-Security-Policy: default-src 'none'\r\n\r\n",
-      response.status, status_text(response.status), response.content_type, response.body.size());
+      "Referrer-Policy: no-referrer\r\nContent-Security-Policy: {}\r\n\r\n",
+      response.status, status_text(response.status), response.content_type, response.body.size(),
+      response.content_security_policy);
   mg_write(connection, head.data(), head.size());
   if (with_body) mg_write(connection, response.body.data(), response.body.size());
 }
@@ -87,9 +96,26 @@ HttpServer::~HttpServer() {
 }
 
 void HttpServer::handle(const std::string& path, Handler handler) {
-  routes_.push_back(std::make_unique<Route>(Route{.path = path, .handler = std::move(handler)}));
+  routes_.push_back(
+      std::make_unique<Route>(Route{.path = path, .handler = std::move(handler), .below = {}}));
   // `$` ends a civetweb pattern: without it a path would answer for everything below it.
   mg_set_request_handler(context_, (path + "$").c_str(), &HttpServer::serve, routes_.back().get());
+}
+
+void HttpServer::handle_below(const std::string& prefix, BelowHandler handler) {
+  routes_.push_back(
+      std::make_unique<Route>(Route{.path = prefix, .handler = {}, .below = std::move(handler)}));
+  mg_set_request_handler(context_, (prefix + "*$").c_str(), &HttpServer::serve,
+                         routes_.back().get());
+}
+
+HttpResponse HttpServer::answer(const Route& route, std::string_view path) {
+  if (route.handler) return route.handler();
+  const std::string_view part = path.substr(std::min(route.path.size(), path.size()));
+  if (part.empty() || part.size() > kPartBytesMax || !std::ranges::all_of(part, is_part_byte)) {
+    return {.status = 404, .body = "no such page\n"};
+  }
+  return route.below(part);
 }
 
 int HttpServer::serve(mg_connection* connection, void* route) {
@@ -100,7 +126,7 @@ int HttpServer::serve(mg_connection* connection, void* route) {
     write(connection, {.status = 405, .body = "GET only\n"}, true);
     return 405;
   }
-  const HttpResponse response = static_cast<const Route*>(route)->handler();
+  const HttpResponse response = answer(*static_cast<const Route*>(route), request->local_uri);
   write(connection, response, !head);
   return response.status;
 }

@@ -56,7 +56,11 @@ TEST_CASE("daemon: starts, answers, follows the broker's health, stops") {
   CHECK(eventually([&] { return cluster.read(Cluster::kFindings).size() == 1; }));
 
   CHECK(http(port, "GET", "/").status == 200);
-  CHECK(http(port, "GET", "/").body.find("tocsin " + std::string(version())) == 0);
+  CHECK(http(port, "GET", "/").body.find("<title>tocsin</title>") != std::string::npos);
+  CHECK(http(port, "GET", "/incidents/0123abcd").body == http(port, "GET", "/").body);
+  CHECK(http(port, "GET", "/api/v1/incidents/0123abcd").status == 404);
+  CHECK(http(port, "GET", "/api/v1/policy").body.find("\"version\":\"" + std::string(version())) !=
+        std::string::npos);
   CHECK(http(port, "GET", "/nowhere").status == 404);
   CHECK(http(port, "GET", "/metrics/more").status == 404);
   CHECK(http(port, "POST", "/metrics").status == 405);

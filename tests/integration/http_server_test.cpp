@@ -67,6 +67,23 @@ TEST_CASE("http: only the exact path and method, and nothing of the file system"
   }
 }
 
+TEST_CASE("http: below a prefix one harmless part is answered, and nothing else") {
+  auto server = HttpServer::start("127.0.0.1", 0);
+  REQUIRE(server.has_value());
+  (*server)->handle_below(
+      "/things/", [](std::string_view part) { return HttpResponse{.body = std::string(part)}; });
+  const std::uint16_t port = (*server)->port();
+  CHECK(http(port, "GET", "/things/a-B_9.x").body == "a-B_9.x");
+  for (const std::string& path :
+       {std::string("/things/"), std::string("/things"), std::string("/things/a/b"),
+        std::string("/things/%3Cb%3E"), std::string("/things/a%20b"),
+        "/things/" + std::string(129, 'a')}) {
+    CAPTURE(path);
+    CHECK(http(port, "GET", path).status == 404);
+  }
+  CHECK(http(port, "POST", "/things/a").status == 405);
+}
+
 TEST_CASE("http: a request that is too large or none is refused, and the server lives on") {
   const HttpServer& server = hello_server();
   for (const std::string& request :
