@@ -53,6 +53,10 @@ double unix_seconds() {
 
 }  // namespace
 
+std::size_t worker_count(const Config& config) {
+  return config.workers > 0 ? config.workers : usable_cores();
+}
+
 std::string_view version() { return TOCSIN_VERSION; }
 
 Daemon::Daemon(const Config& config, std::shared_ptr<const Policy> policy)
@@ -174,9 +178,9 @@ bool Daemon::start_workers() {
   for (const std::string& topic : config_.topics.events) {
     static_cast<void>(TopicMetrics(registry_, topic));
   }
-  const std::size_t count = config_.workers > 0 ? config_.workers : usable_cores();
+  const std::size_t count = worker_count(config_);
   for (std::size_t i = 0; i < count; ++i) {
-    auto worker = Worker::create(i, config_, snapshot, redactor, registry_);
+    auto worker = Worker::create(i, config_, snapshot, redactor, registry_, count);
     if (!worker) {
       log::error("worker.start", worker.error());
       return false;

@@ -98,6 +98,7 @@ class IncidentWorker final : private KafkaSource::Listener, private incident::Li
   [[nodiscard]] std::vector<Position> positions() const;
   void start_over();
   [[nodiscard]] std::unique_ptr<Lane> make_lane() const;
+  void share_memory();
   void restore_lanes();
   bool restore(std::int32_t partition, Lane& lane);
   [[nodiscard]] const SystemProfile* profile_of(std::string_view system) const;
