@@ -166,10 +166,14 @@ bool Daemon::start_workers() {
   const Redactor::Key key = config_.hmac_secret.empty()
                                 ? Redactor::random_key()
                                 : Redactor::key_from_secret(config_.hmac_secret);
-  if (config_.hmac_secret.empty()) {
+  if (config_.hmac_secret.empty() && !config_.topics.incidents.empty()) {
+    log::warn("redaction.key",
+              "no redaction.hmac_key_file: what sessions have in common is known by its hash, and "
+              "findings of other processes, or from before a restart, have others: their incidents "
+              "stay apart");
+  } else if (config_.hmac_secret.empty()) {
     log::info("redaction.key",
-              "no redaction.hmac_key_file: evidence hashes compare within this "
-              "process only");
+              "no redaction.hmac_key_file: evidence hashes compare within this process only");
   }
   const auto redactor = std::make_shared<const Redactor>(key);
   const PolicySnapshot snapshot{

@@ -28,7 +28,7 @@ class Worker final : private KafkaSource::Listener, private PipelineOutput {
  public:
   // Findings that may wait for delivery before reading pauses.
   static constexpr std::size_t kOutstandingMax = 10'000;
-  static constexpr std::size_t kOutstandingBytesMax = std::size_t{8} << 20;
+  static constexpr std::size_t kOutstandingBytesMax = std::size_t{16} << 20;
   // How long leaving may wait for deliveries; the rest of the ten seconds is for commits and the
   // group.
   static constexpr std::chrono::milliseconds kDrainLimit{5000};

@@ -247,7 +247,9 @@ class SecurityTest(unittest.TestCase):
                     self.refusal(name, process, "connection", "user tocsin", "2.6.1")
                     continue
                 self.assert_works(name, pipeline, process)
-                self.assertEqual([], [line for line in self.log_of(process) if line["event"] == "kafka.denied"])
+                log = self.log_of(process)
+                self.assertEqual([], [line for line in log if line["event"] == "kafka.denied"])
+                self.assertEqual(["warn"], [line["level"] for line in log if line["event"] == "redaction.key"])
                 self.assert_nothing_secret(process)
                 self.assertEqual(0, process.stop()[0])
         print(f"figures: {sorted(running)}: {time.monotonic() - began:.1f} s", flush=True)

@@ -206,7 +206,7 @@ TEST_CASE("worker: reading pauses when too many findings wait, and goes on after
 
 TEST_CASE("worker: large dead letters that wait are bounded in bytes") {
   constexpr int kPartitions = 8;
-  constexpr int kRecords = 48;
+  constexpr int kRecords = 64;
   constexpr std::size_t kBytes = 500'000;
   Cluster cluster(kPartitions);
   Config config = cluster.config();
