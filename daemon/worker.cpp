@@ -71,14 +71,14 @@ std::expected<std::unique_ptr<Worker>, std::string> Worker::create(
       [worker = worker.get()](std::uint64_t ticket) { worker->on_delivered(ticket); }, registry);
   if (!sink) return std::unexpected(sink.error());
   worker->sink_ = std::move(*sink);
-  auto source = KafkaSource::create(config.kafka,
-                                    {.topics = config.topics.events,
-                                     .group = config.kafka.at("group.id"),
-                                     .start_at = config.topics.start_at,
-                                     .rewind_records_max = config.rewind_records_max,
-                                     .queue_bytes_max =
-                                         std::max(kQueueBytesMin, kQueuesBytes / workers)},
-                                    "events-" + name, *worker, worker->health_, registry);
+  auto source =
+      KafkaSource::create(config.kafka,
+                          {.topics = config.topics.events,
+                           .group = config.kafka.at("group.id"),
+                           .start_at = config.topics.start_at,
+                           .rewind_records_max = config.rewind_records_max,
+                           .queue_bytes_max = std::max(kQueueBytesMin, kQueuesBytes / workers)},
+                          "events-" + name, *worker, worker->health_, registry);
   if (!source) return std::unexpected(source.error());
   worker->source_ = std::move(*source);
   worker->sends_selftests_ =

@@ -222,12 +222,11 @@ TEST_CASE("worker: large dead letters that wait are bounded in bytes") {
   const auto read = [&] { return metric(registry, "tocsin_events_rejected_total").value_or(0); };
   REQUIRE(eventually([&] { return waiting() > Worker::kOutstandingBytesMax; }));
   const double retries = metric(registry, "tocsin_sink_retries_total").value_or(0);
-  REQUIRE(eventually([&] {
-    return metric(registry, "tocsin_sink_retries_total").value_or(0) >= retries + 3;
-  }));
+  REQUIRE(eventually(
+      [&] { return metric(registry, "tocsin_sink_retries_total").value_or(0) >= retries + 3; }));
   // What a poll may bring came on top, and then nothing more.
-  CHECK(waiting() <= static_cast<double>(Worker::kOutstandingBytesMax +
-                                         KafkaSource::kPollBytesMax + 4 * kBytes));
+  CHECK(waiting() <= static_cast<double>(Worker::kOutstandingBytesMax + KafkaSource::kPollBytesMax +
+                                         4 * kBytes));
   CHECK(read() < kRecords);
 
   cluster.accept_produce();

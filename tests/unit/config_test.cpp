@@ -496,8 +496,9 @@ TEST_CASE("a token's file is kept by its place, and looked at") {
     if (!row.said.empty()) CHECK(loaded.briefly()[0].find(row.said) != std::string::npos);
     CHECK(loaded.all_output().find("hunter2") == std::string::npos);
   }
-  const Loaded variable("", {{"TOCSIN_KAFKA_SASL_OAUTHBEARER_TOKEN_FILE", good.string()},
-                             {"TOCSIN_KAFKA_SASL_MECHANISM", "OAUTHBEARER"}},
+  const Loaded variable("",
+                        {{"TOCSIN_KAFKA_SASL_OAUTHBEARER_TOKEN_FILE", good.string()},
+                         {"TOCSIN_KAFKA_SASL_MECHANISM", "OAUTHBEARER"}},
                         false);
   CHECK(variable.briefly() == Strings{});
   CHECK(variable.config.kafka.at(kafka::kTokenFile) == good.string());

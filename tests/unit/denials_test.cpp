@@ -57,8 +57,8 @@ TEST_CASE("a refusal is told from a line that is down") {
   CHECK(is_denial(RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED));
   CHECK_FALSE(is_denial(RD_KAFKA_RESP_ERR__TRANSPORT));
   CHECK_FALSE(is_denial(RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN));
-  CHECK(cause_of(RD_KAFKA_RESP_ERR__TRANSPORT, "sslv3 alert bad certificate: SSL alert number 42") ==
-        RD_KAFKA_RESP_ERR__SSL);
+  CHECK(cause_of(RD_KAFKA_RESP_ERR__TRANSPORT,
+                 "sslv3 alert bad certificate: SSL alert number 42") == RD_KAFKA_RESP_ERR__SSL);
   CHECK(cause_of(RD_KAFKA_RESP_ERR__TRANSPORT, "Connection refused") ==
         RD_KAFKA_RESP_ERR__TRANSPORT);
 }
