@@ -62,7 +62,7 @@ std::expected<void, std::string> KafkaSink::connect() {
   rd_kafka_conf_set_error_cb(conf->get(), &KafkaSink::on_error);
   auto handle = kafka::make_handle(RD_KAFKA_PRODUCER, std::move(*conf));
   if (!handle) return std::unexpected(handle.error());
-  handle_ = std::move(*handle);
+  handle_ = std::move(*handle);  // an earlier one goes only now: there always is one
   return {};
 }
 
@@ -193,7 +193,6 @@ void KafkaSink::begin_anew() {
   renewing_ = false;
   const bool all_held =
       std::ranges::all_of(topics_, [](const auto& each) { return each.second.in_flight == 0; });
-  handle_.reset();
   refused_ = false;
   if (auto done = connect(); !done || !all_held) {
     failed_ = true;

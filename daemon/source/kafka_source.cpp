@@ -278,7 +278,14 @@ void KafkaSource::assign(rd_kafka_topic_partition_list_t* partitions) {
 
 void KafkaSource::refused(rd_kafka_resp_err_t error, const char* topic, std::string_view detail) {
   count_error("denied");
-  if (error == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED && topic != nullptr) {
+  if (error == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED && topic == nullptr) {
+    for (const std::string& each : subscription_.topics) {  // one of them
+      unreadable_.insert(each);
+      health_.denials.refused("topic " + each, error, "Read", detail);
+    }
+    return;
+  }
+  if (error == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED) {
     const bool owned =
         std::ranges::any_of(assigned_, [&](const auto& each) { return each.first.topic == topic; });
     (owned ? unreadable_ : hidden_).insert(topic);
