@@ -497,6 +497,7 @@ Config load_config(const std::filesystem::path& path, bool kafka_needed,
   selftest.finish();
   MapReader http = root.map("http");
   read_listen(http, config);
+  http.boolean("page", &config.http.page);
   http.finish();
   read_log(root.map("log"), config);
   read_rules(root.map("rules"), path, environment, config);

@@ -56,6 +56,7 @@ struct Config {
   struct {
     std::string address = "0.0.0.0";
     std::uint16_t port = 9464;
+    bool page = true;  // the status page and /api/v1, beside metrics and health
   } http;
   struct {
     log::Format format = log::Format::kText;

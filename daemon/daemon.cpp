@@ -59,6 +59,10 @@ double unix_seconds() {
 
 }  // namespace
 
+std::size_t worker_count(const Config& config) {
+  return config.workers > 0 ? config.workers : usable_cores();
+}
+
 std::string_view version() { return TOCSIN_VERSION; }
 
 Daemon::Daemon(const Config& config, std::shared_ptr<const Policy> policy)
@@ -157,7 +161,7 @@ bool Daemon::start_http() {
   });
   http_->handle("/healthz", [this] { return liveness(); });
   http_->handle("/readyz", [this] { return readiness(); });
-  page_.serve(*http_);
+  if (config_.http.page) page_.serve(*http_);
   log::info("http.listening", "serving the status page, /metrics, /healthz and /readyz",
             {{"address", config_.http.address}, {"port", http_->port()}});
   return true;
@@ -167,10 +171,14 @@ bool Daemon::start_workers() {
   const Redactor::Key key = config_.hmac_secret.empty()
                                 ? Redactor::random_key()
                                 : Redactor::key_from_secret(config_.hmac_secret);
-  if (config_.hmac_secret.empty()) {
+  if (config_.hmac_secret.empty() && !config_.topics.incidents.empty()) {
+    log::warn("redaction.key",
+              "no redaction.hmac_key_file: what sessions have in common is known by its hash, and "
+              "findings of other processes, or from before a restart, have others: their incidents "
+              "stay apart");
+  } else if (config_.hmac_secret.empty()) {
     log::info("redaction.key",
-              "no redaction.hmac_key_file: evidence hashes compare within this "
-              "process only");
+              "no redaction.hmac_key_file: evidence hashes compare within this process only");
   }
   const auto redactor = std::make_shared<const Redactor>(key);
   const PolicySnapshot snapshot{
@@ -179,9 +187,9 @@ bool Daemon::start_workers() {
   for (const std::string& topic : config_.topics.events) {
     static_cast<void>(TopicMetrics(registry_, topic));
   }
-  const std::size_t count = config_.workers > 0 ? config_.workers : usable_cores();
+  const std::size_t count = worker_count(config_);
   for (std::size_t i = 0; i < count; ++i) {
-    auto worker = Worker::create(i, config_, snapshot, redactor, registry_);
+    auto worker = Worker::create(i, config_, snapshot, redactor, registry_, count);
     if (!worker) {
       log::error("worker.start", worker.error());
       return false;

@@ -25,6 +25,9 @@ namespace tocsin {
 // What `tocsin` calls itself in logs and metrics.
 std::string_view version();
 
+// How many workers `run` starts.
+std::size_t worker_count(const Config& config);
+
 class Daemon {
  public:
   // How long the whole of `stop` may take before the process is ended by force.

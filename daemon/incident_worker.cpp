@@ -10,6 +10,7 @@ namespace tocsin {
 namespace {
 
 constexpr auto kTick = std::chrono::seconds(1);
+constexpr std::size_t kQueueBytes = std::size_t{4} << 20;
 constexpr auto kRestoreLimit = std::chrono::seconds(30);
 constexpr std::array<double, 11> kSelftestBounds = {0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
                                                     1,    2.5,   5,    15,  60};
@@ -43,7 +44,8 @@ std::expected<std::unique_ptr<IncidentWorker>, std::string> IncidentWorker::crea
                                     {.topics = {config.topics.findings, config.topics.control},
                                      .group = config.kafka.at("group.id") + "-incidents",
                                      .stage = "incidents",
-                                     .copartitioned = true},
+                                     .copartitioned = true,
+                                     .queue_bytes_max = kQueueBytes},
                                     "incidents", *worker, worker->health_, registry);
   if (!source) return std::unexpected(source.error());
   worker->source_ = std::move(*source);
@@ -345,6 +347,7 @@ void IncidentWorker::on_assigned(std::span<const TopicPartition> partitions) {
     if (lanes_.contains(at.partition)) continue;
     lanes_.emplace(at.partition, make_lane());
   }
+  share_memory();
   if (partitions.empty()) return;
   const std::int32_t findings = source_->partitions_of(config_.topics.findings);
   partitions_ = source_->partitions_of(config_.topics.control);
@@ -370,6 +373,7 @@ void IncidentWorker::on_revoked(std::span<const TopicPartition> partitions, bool
     next_.erase(at);
     committed_.erase(at);
   }
+  share_memory();
   // What is left of a batch that others now own is theirs to write.
   if (lost) {
     changes_.clear();
@@ -452,8 +456,17 @@ bool IncidentWorker::restore(
 }
 
 std::unique_ptr<IncidentWorker::Lane> IncidentWorker::make_lane() const {
+  incident::Limits limits = config_.incidents;
+  limits.bytes_max /= std::max<std::size_t>(1, lanes_.size());
   return std::make_unique<Lane>(
-      config_.incidents, [this](std::string_view system) { return policy_->profile_of(system); });
+      limits, [this](std::string_view system) { return policy_->profile_of(system); });
+}
+
+// However many partitions this process has.
+void IncidentWorker::share_memory() {
+  for (auto& [partition, lane] : lanes_) {
+    lane->table.limit_bytes(config_.incidents.bytes_max / lanes_.size());
+  }
 }
 
 }  // namespace tocsin

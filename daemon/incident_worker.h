@@ -107,6 +107,7 @@ class IncidentWorker final : private KafkaSource::Listener, private incident::Li
   void start_over();
   void show(const KafkaSink::Message& written);
   [[nodiscard]] std::unique_ptr<Lane> make_lane() const;
+  void share_memory();
   void restore_lanes();
   bool restore(std::int32_t partition, Lane& lane);
   bool restore(

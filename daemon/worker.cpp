@@ -16,6 +16,10 @@ constexpr auto kTick = std::chrono::seconds(1);
 // A topic takes a million bytes unless it was told otherwise, and one that refuses a letter would
 // hold back everything behind it.
 constexpr std::size_t kDeadLetterBytesMax = 900'000;
+// Of what is fetched ahead, all workers together.  librdkafka's own record of a message is about
+// as large as a message.
+constexpr std::size_t kQueuesBytes = std::size_t{16} << 20;
+constexpr std::size_t kQueueBytesMin = std::size_t{4} << 20;
 constexpr OffsetLedger::Ticket kSelftest = std::numeric_limits<OffsetLedger::Ticket>::max();
 
 EventTime now() {
@@ -36,13 +40,15 @@ KafkaSink::Headers dead_letter_headers(const Record& record, Reject reason, bool
 }
 
 Worker::Worker(const Config& config, PolicySnapshot policy,
-               std::shared_ptr<const Redactor> redactor, metrics::Registry& registry)
+               std::shared_ptr<const Redactor> redactor, metrics::Registry& registry,
+               std::size_t workers)
     : config_(config),
       shard_(registry.make_shard()),
       pipeline_(
           std::move(policy),
           {.decode = config.decode,
-           .sessions = config.sessions,
+           .sessions = {.idle = config.sessions.idle,
+                        .bytes_max = config.sessions.bytes_max / workers},
            .now = &now,
            .rule_watch = config.rules.demote ? std::optional(RuleWatchLimits{}) : std::nullopt,
            .topic_label = {}},
@@ -50,25 +56,29 @@ Worker::Worker(const Config& config, PolicySnapshot policy,
   outstanding_ = registry.gauge("tocsin_sink_outstanding",
                                 "Findings and dead letters that wait for their acknowledgement.",
                                 {{"sink", "kafka"}});
+  outstanding_bytes_ =
+      registry.gauge("tocsin_sink_outstanding_bytes", "Their size.", {{"sink", "kafka"}});
 }
 
 std::expected<std::unique_ptr<Worker>, std::string> Worker::create(
     std::size_t number, const Config& config, PolicySnapshot policy,
-    std::shared_ptr<const Redactor> redactor, metrics::Registry& registry) {
+    std::shared_ptr<const Redactor> redactor, metrics::Registry& registry, std::size_t workers) {
   const std::string name = std::to_string(number);
   std::unique_ptr<Worker> worker(
-      new Worker(config, std::move(policy), std::move(redactor), registry));
+      new Worker(config, std::move(policy), std::move(redactor), registry, workers));
   auto sink = KafkaSink::create(
       config, "findings-" + name,
       [worker = worker.get()](std::uint64_t ticket) { worker->on_delivered(ticket); }, registry);
   if (!sink) return std::unexpected(sink.error());
   worker->sink_ = std::move(*sink);
-  auto source = KafkaSource::create(config.kafka,
-                                    {.topics = config.topics.events,
-                                     .group = config.kafka.at("group.id"),
-                                     .start_at = config.topics.start_at,
-                                     .rewind_records_max = config.rewind_records_max},
-                                    "events-" + name, *worker, worker->health_, registry);
+  auto source =
+      KafkaSource::create(config.kafka,
+                          {.topics = config.topics.events,
+                           .group = config.kafka.at("group.id"),
+                           .start_at = config.topics.start_at,
+                           .rewind_records_max = config.rewind_records_max,
+                           .queue_bytes_max = std::max(kQueueBytesMin, kQueuesBytes / workers)},
+                          "events-" + name, *worker, worker->health_, registry);
   if (!source) return std::unexpected(source.error());
   worker->source_ = std::move(*source);
   worker->sends_selftests_ =
@@ -114,13 +124,17 @@ void Worker::turn() {
   if (sink_->failed()) health_.failed = true;
   // Findings that pile up mean that their topic refuses them: stop reading, keep the group
   // membership alive.
-  if (sink_->outstanding() > kOutstandingMax) {
+  const auto waits = [this](std::size_t share) {
+    return sink_->outstanding() > kOutstandingMax / share ||
+           sink_->outstanding_bytes() > kOutstandingBytesMax / share;
+  };
+  if (waits(1)) {
     if (!source_->paused()) {
       log::warn("worker.paused", "too many findings wait for delivery; reading pauses",
-                {{"outstanding", sink_->outstanding()}});
+                {{"outstanding", sink_->outstanding()}, {"bytes", sink_->outstanding_bytes()}});
     }
     source_->pause();
-  } else if (source_->paused() && sink_->outstanding() < kOutstandingMax / 2) {
+  } else if (source_->paused() && !waits(2)) {
     source_->resume();
     log::info("worker.resumed", "findings are delivered again; reading goes on");
   }
@@ -163,6 +177,7 @@ void Worker::tick() {
   source_->publish(processed_);
   pipeline_.publish_gauges();
   shard_.set(outstanding_, static_cast<double>(sink_->outstanding()));
+  shard_.set(outstanding_bytes_, static_cast<double>(sink_->outstanding_bytes()));
 }
 
 void Worker::process_batch() {

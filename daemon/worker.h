@@ -30,13 +30,16 @@ class Worker final : private KafkaSource::Listener, private PipelineOutput {
  public:
   // Findings that may wait for delivery before reading pauses.
   static constexpr std::size_t kOutstandingMax = 10'000;
+  static constexpr std::size_t kOutstandingBytesMax = std::size_t{16} << 20;
   // How long leaving may wait for deliveries; the rest of the ten seconds is for commits and the
   // group.
   static constexpr std::chrono::milliseconds kDrainLimit{5000};
 
+  // One of `workers`, which share what the process may take.
   static std::expected<std::unique_ptr<Worker>, std::string> create(
       std::size_t number, const Config& config, PolicySnapshot policy,
-      std::shared_ptr<const Redactor> redactor, metrics::Registry& registry);
+      std::shared_ptr<const Redactor> redactor, metrics::Registry& registry,
+      std::size_t workers = 1);
 
   // Findings worth a ticket or a page are shown there, too.  Before `run`; it outlives the worker.
   void show_on(Board& board) { board_ = &board; }
@@ -58,7 +61,7 @@ class Worker final : private KafkaSource::Listener, private PipelineOutput {
 
  private:
   Worker(const Config& config, PolicySnapshot policy, std::shared_ptr<const Redactor> redactor,
-         metrics::Registry& registry);
+         metrics::Registry& registry, std::size_t workers);
 
   void on_assigned(std::span<const TopicPartition> partitions) override;
   void on_revoked(std::span<const TopicPartition> partitions, bool lost) override;
@@ -100,6 +103,7 @@ class Worker final : private KafkaSource::Listener, private PipelineOutput {
   bool drained_ = false;  // what could be delivered has been: `on_revoked` does not wait again
   log::Sampler sampler_;
   metrics::GaugeId outstanding_;
+  metrics::GaugeId outstanding_bytes_;
 };
 
 // What a dead letter says about where it came from.  No part of the payload.

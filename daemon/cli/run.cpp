@@ -1,6 +1,7 @@
 #include <memory>
 #include <string>
 
+#include "daemon/allocator.h"
 #include "daemon/cli/cli.h"
 #include "daemon/daemon.h"
 #include "daemon/log.h"
@@ -19,6 +20,7 @@ int run(const std::string& path) {
   const auto policy = Policy::load(sources, diagnostics);
   if (const int status = report(diagnostics); status != kDone) return status;
   log::configure(config.log.format, config.log.level);
+  bound_allocator(worker_count(config));
   Daemon::block_signals();
   Daemon daemon(config, policy);
   if (!daemon.start()) {

@@ -111,6 +111,9 @@ class IncidentTable {
   IncidentTable& operator=(const IncidentTable&) = delete;
   ~IncidentTable();
 
+  // Another bound than `limits` had; what is beyond it goes with the next change.
+  void limit_bytes(std::size_t bytes_max) { limits_.bytes_max = bytes_max; }
+
   Outcome apply(const FindingSummary& finding, Listener& listener);
   // The one it names, by any id; else that of its session; else all of its system that began before
   // it.  A verdict on a finding judges its rule and leaves the incident alone.  Its time is taken

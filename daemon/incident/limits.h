@@ -20,7 +20,7 @@ struct Limits {
   std::chrono::seconds retention{7 *
                                  86400};  // of an incident that is not open, from its last event
   std::size_t incidents_max = 10'000;
-  std::size_t bytes_max = std::size_t{64} << 20;
+  std::size_t bytes_max = std::size_t{32} << 20;  // the daemon's partitions share it
   // A control event may come before the finding that it speaks of.
   std::chrono::seconds wait{300};
   std::size_t waiting_max = 1024;

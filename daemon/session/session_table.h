@@ -51,7 +51,8 @@ struct Session {
 
 struct SessionLimits {
   std::chrono::seconds idle{1800};  // in event time
-  // Of one worker, all its partitions together, what detectors know of systems included.
+  // Of one worker, all its partitions together, what detectors know of systems included; in the
+  // configuration: of all workers together.
   std::size_t bytes_max = std::size_t{64} << 20;
 };
 

@@ -18,7 +18,7 @@ struct HttpResponse {
   int status = 200;
   std::string content_type = "text/plain; charset=utf-8";
   std::string body;
-  std::string content_security_policy = "default-src 'none'";
+  std::string content_security_policy = "default-src 'none'; frame-ancestors 'none'";
 };
 
 // GET only; small limits on requests, and time limits on slow clients.  Handlers run on the

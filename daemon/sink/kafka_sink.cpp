@@ -13,6 +13,15 @@ constexpr auto kRetryPause = std::chrono::seconds(1);
 constexpr auto kRenewPause = std::chrono::seconds(5);
 constexpr int kRenewFlushMs = 1000;
 
+// About what a message takes while it waits, librdkafka's part included.
+std::size_t bytes_of(const KafkaSink::Message& message) {
+  constexpr std::size_t kBookkeepingBytes = 512;
+  std::size_t bytes = kBookkeepingBytes + message.topic.size() + message.key.size() +
+                      (message.payload ? message.payload->size() : 0);
+  for (const auto& [name, value] : message.headers) bytes += name.size() + value.size();
+  return bytes;
+}
+
 }  // namespace
 
 std::expected<std::unique_ptr<KafkaSink>, std::string> KafkaSink::create(
@@ -53,7 +62,7 @@ std::expected<void, std::string> KafkaSink::connect() {
   rd_kafka_conf_set_error_cb(conf->get(), &KafkaSink::on_error);
   auto handle = kafka::make_handle(RD_KAFKA_PRODUCER, std::move(*conf));
   if (!handle) return std::unexpected(handle.error());
-  handle_ = std::move(*handle);
+  handle_ = std::move(*handle);  // an earlier one goes only now: there always is one
   return {};
 }
 
@@ -66,8 +75,10 @@ KafkaSink::~KafkaSink() {
 }
 
 void KafkaSink::send(Message message) {
+  const std::size_t bytes = bytes_of(message);
   ++outstanding_;
-  auto outgoing = std::make_unique<Outgoing>(std::move(message), ++sent_);
+  outstanding_bytes_ += bytes;
+  auto outgoing = std::make_unique<Outgoing>(std::move(message), ++sent_, bytes);
   Topic& topic = topics_[outgoing->message.topic];
   if (topic.held.empty()) {
     produce(std::move(outgoing));
@@ -124,6 +135,7 @@ void KafkaSink::on_delivery(rd_kafka_t*, const rd_kafka_message_t* report, void*
   }
   CHECK(sink.outstanding_ > 0);
   --sink.outstanding_;
+  sink.outstanding_bytes_ -= outgoing->bytes;
   if (sink.denials_.any()) {
     sink.denials_.allowed("producer");
     sink.denials_.allowed("topic " + outgoing->message.topic);
@@ -181,7 +193,6 @@ void KafkaSink::begin_anew() {
   renewing_ = false;
   const bool all_held =
       std::ranges::all_of(topics_, [](const auto& each) { return each.second.in_flight == 0; });
-  handle_.reset();
   refused_ = false;
   if (auto done = connect(); !done || !all_held) {
     failed_ = true;

@@ -61,6 +61,7 @@ class KafkaSink {
   bool flush(std::chrono::milliseconds limit);
 
   [[nodiscard]] std::size_t outstanding() const { return outstanding_; }
+  [[nodiscard]] std::size_t outstanding_bytes() const { return outstanding_bytes_; }
   // The producer cannot go on (its idempotence was broken, say): the process must be started anew.
   [[nodiscard]] bool failed() const { return failed_; }
   // What the brokers do not let it write.
@@ -71,6 +72,7 @@ class KafkaSink {
   struct Outgoing {
     Message message;
     std::uint64_t number = 0;  // in the order of `send`
+    std::size_t bytes = 0;
   };
   struct Topic {
     std::map<std::uint64_t, std::unique_ptr<Outgoing>> held;  // by number
@@ -96,6 +98,7 @@ class KafkaSink {
   std::map<std::string, Topic> topics_;  // those of the configuration
   std::uint64_t sent_ = 0;
   std::size_t outstanding_ = 0;
+  std::size_t outstanding_bytes_ = 0;
   bool failed_ = false;
   bool refused_ = false;   // as a producer at all: another one must be made
   bool renewing_ = false;  // what the old one had is held for the next

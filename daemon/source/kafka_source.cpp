@@ -85,9 +85,12 @@ std::expected<std::unique_ptr<KafkaSource>, std::string> KafkaSource::create(
     properties.try_emplace("partition.assignment.strategy", "cooperative-sticky");
   }
   // Bounds memory.  Large enough for a second of peak traffic: a full queue makes 2.0 pause
-  // fetching for that long.
-  properties.try_emplace("queued.max.messages.kbytes", "32768");
+  // fetching for that long.  One answer may come on top.
+  properties.try_emplace("queued.max.messages.kbytes",
+                         std::to_string(subscription.queue_bytes_max >> 10));
+  properties.try_emplace("queued.min.messages", "10000");
   properties.try_emplace("fetch.message.max.bytes", "524288");
+  properties.try_emplace("fetch.max.bytes", "4194304");
   properties.try_emplace("statistics.interval.ms", "1000");
   properties["enable.auto.commit"] = "false";
   properties["enable.auto.offset.store"] = "false";
@@ -159,7 +162,8 @@ void KafkaSource::close() {
 void KafkaSource::poll(std::vector<Record>& batch, std::size_t max,
                        std::chrono::milliseconds wait) {
   auto timeout = static_cast<int>(wait.count());
-  while (batch.size() < max) {
+  std::size_t bytes = 0;
+  while (batch.size() < max && bytes < kPollBytesMax) {
     kafka::Message message(rd_kafka_consumer_poll(handle_.get(), timeout));
     if (message == nullptr) return;
     timeout = 0;
@@ -179,6 +183,7 @@ void KafkaSource::poll(std::vector<Record>& batch, std::size_t max,
                                 .partition = message->partition,
                                 .offset = message->offset},
                      .replayed = message->offset < owner->second.resume_at});
+    bytes += message->len;
     messages_.push_back(std::move(message));
   }
 }
@@ -281,7 +286,14 @@ void KafkaSource::assign(rd_kafka_topic_partition_list_t* partitions) {
 
 void KafkaSource::refused(rd_kafka_resp_err_t error, const char* topic, std::string_view detail) {
   count_error("denied");
-  if (error == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED && topic != nullptr) {
+  if (error == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED && topic == nullptr) {
+    for (const std::string& each : subscription_.topics) {  // one of them
+      unreadable_.insert(each);
+      health_.denials.refused("topic " + each, error, "Read", detail);
+    }
+    return;
+  }
+  if (error == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED) {
     const bool owned =
         std::ranges::any_of(assigned_, [&](const auto& each) { return each.first.topic == topic; });
     (owned ? unreadable_ : hidden_).insert(topic);

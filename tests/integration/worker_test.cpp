@@ -204,6 +204,37 @@ TEST_CASE("worker: reading pauses when too many findings wait, and goes on after
   CHECK(worker.stop());
 }
 
+TEST_CASE("worker: large dead letters that wait are bounded in bytes") {
+  constexpr int kPartitions = 8;
+  constexpr int kRecords = 64;
+  constexpr std::size_t kBytes = 500'000;
+  Cluster cluster(kPartitions);
+  Config config = cluster.config();
+  for (int i = 0; i < kRecords; ++i) {
+    cluster.produce({std::string(kBytes, 'x')}, i % kPartitions);
+  }
+  cluster.refuse_produce();
+  metrics::Registry registry;
+  RunningWorker worker(config, registry);
+  const auto waiting = [&] {
+    return metric(registry, "tocsin_sink_outstanding_bytes").value_or(0);
+  };
+  const auto read = [&] { return metric(registry, "tocsin_events_rejected_total").value_or(0); };
+  REQUIRE(eventually([&] { return waiting() > Worker::kOutstandingBytesMax; }));
+  const double retries = metric(registry, "tocsin_sink_retries_total").value_or(0);
+  REQUIRE(eventually(
+      [&] { return metric(registry, "tocsin_sink_retries_total").value_or(0) >= retries + 3; }));
+  // What a poll may bring came on top, and then nothing more.
+  CHECK(waiting() <= static_cast<double>(Worker::kOutstandingBytesMax + KafkaSource::kPollBytesMax +
+                                         4 * kBytes));
+  CHECK(read() < kRecords);
+
+  cluster.accept_produce();
+  CHECK(eventually([&] { return read() == kRecords; }));
+  CHECK(eventually([&] { return waiting() == 0; }));
+  CHECK(worker.stop());
+}
+
 TEST_CASE("worker: a newcomer rebuilds sessions silently and misses nothing") {
   Cluster cluster;
   const std::string first = "first";

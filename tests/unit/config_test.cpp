@@ -114,7 +114,7 @@ batch: {{records_max: 8, wait_ms: 9}}
 limits: {{event_bytes_max: 2048, depth_max: 10, leaves_max: 101, tools_max: 12,
          state_bytes_max: 1048576}}
 session: {{idle_seconds: 60, rewind_records_max: 13}}
-http: {{listen: '127.0.0.1:80'}}
+http: {{listen: '127.0.0.1:80', page: false}}
 log: {{format: json, level: debug}}
 rules: {{packs: [p], systems: [s, t]}}
 redaction: {{hmac_key_file: {}}}
@@ -463,6 +463,48 @@ TEST_CASE("a secret's file that cannot be read") {
   }
 }
 
+TEST_CASE("a token's file is kept by its place, and looked at") {
+  const testing::TempDir dir;
+  const auto good =
+      dir.write("good", "a.eyJzdWIiOiJhIiwiZXhwIjo0MDAwMDAwMDAwfQ.c\n");  // until 2096
+  const auto late = dir.write("late", "a.eyJzdWIiOiJhIiwiZXhwIjoxMDAwMDAwMDAwfQ.c\n");
+  const auto bad = dir.write("bad", "hunter2");
+  const std::string none = (dir.path() / "none").string();
+  const auto config = [](const std::string& file, std::string_view more = "") {
+    return fmt::format(
+        "kafka: {{sasl.mechanism: OAUTHBEARER, sasl.oauthbearer.token_file: {}{}}}\n", file, more);
+  };
+  struct Row {
+    std::string text;
+    std::string said;  // a part of the one complaint
+    bool error;
+  };
+  const Row rows[] = {
+      {config(good.string()), "", false},
+      {config(late.string()), "has expired", false},
+      {config(bad.string()), "holds no token: it is no JSON Web Token", true},
+      {config(none), "holds no token: No such file", true},
+      {config(good.string(), ", sasl.oauthbearer.config: x"), "exclude each other", true},
+      {fmt::format("kafka: {{sasl.oauthbearer.token_file: {}}}\n", good.string()),
+       "of no use without `sasl.mechanism: OAUTHBEARER`", true},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.text);
+    const Loaded loaded(row.text, {}, false);
+    CAPTURE(loaded.briefly());
+    CHECK(loaded.diagnostics.has_errors() == row.error);
+    REQUIRE(loaded.briefly().size() == (row.said.empty() ? 0 : 1));
+    if (!row.said.empty()) CHECK(loaded.briefly()[0].find(row.said) != std::string::npos);
+    CHECK(loaded.all_output().find("hunter2") == std::string::npos);
+  }
+  const Loaded variable("",
+                        {{"TOCSIN_KAFKA_SASL_OAUTHBEARER_TOKEN_FILE", good.string()},
+                         {"TOCSIN_KAFKA_SASL_MECHANISM", "OAUTHBEARER"}},
+                        false);
+  CHECK(variable.briefly() == Strings{});
+  CHECK(variable.config.kafka.at(kafka::kTokenFile) == good.string());
+}
+
 TEST_CASE("the key for hashes must not be short") {
   const testing::TempDir dir;
   const auto file = dir.write("key", "0123456789abcde\n");
@@ -642,6 +684,7 @@ TEST_CASE("the sample configuration has every key, with its default") {
       "incidents.request_timeout_seconds",
       "selftest.interval_seconds",
       "http.listen",
+      "http.page",
       "log.format",
       "log.level",
       "rules.packs",
