@@ -201,5 +201,7 @@ def memory(broker, directory, report, progress, events, seed, limit_bytes=LIMIT_
     report.figure("findings_unexpected", len(unexpected), wanted=0)
     report.figure("findings_duplicate", duplicates)
     letters = pipeline.read_dead_letters(None, 300)
-    report.figure("malformed_not_dead_lettered", made.bad - len(letters), wanted=0)
+    places = {(letter["headers"]["tocsin-dlq-partition"], letter["headers"]["tocsin-dlq-offset"]) for letter in letters}
+    report.figure("malformed_not_dead_lettered", made.bad - len(places), wanted=0)
+    report.figure("dead_letters_duplicate", len(letters) - len(places))
     report.figure("events_dropped", samples.total("tocsin_events_dropped_total"), wanted=0)
