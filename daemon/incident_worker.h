@@ -33,6 +33,7 @@
 #include "daemon/metrics/policy_metrics.h"
 #include "daemon/metrics/registry.h"
 #include "daemon/policy.h"
+#include "daemon/sink/alertmanager.h"
 #include "daemon/sink/transaction.h"
 #include "daemon/source/compacted_reader.h"
 #include "daemon/source/kafka_source.h"
@@ -49,6 +50,10 @@ class IncidentWorker final : private KafkaSource::Listener, private incident::Li
 
   // Other profiles, from the next batch on.  Thread-safe.
   void adopt(std::shared_ptr<const Policy> policy);
+
+  // Tells of open incidents there, at least every second.  To be called before `run`; the mailbox
+  // must outlive the worker.
+  void tell_alerts(AlertMailbox& mailbox) { alerts_ = &mailbox; }
 
   // Runs until stopped or failed.  True: everything read is written and committed.
   bool run(const std::stop_token& stop);
@@ -100,6 +105,7 @@ class IncidentWorker final : private KafkaSource::Listener, private incident::Li
   bool restore(std::int32_t partition, Lane& lane);
   [[nodiscard]] const SystemProfile* profile_of(std::string_view system) const;
   void publish();
+  [[nodiscard]] AlertSnapshot alerts() const;
 
   const Config& config_;
   metrics::Registry& registry_;
@@ -110,7 +116,8 @@ class IncidentWorker final : private KafkaSource::Listener, private incident::Li
   NativeDecoder decoder_;
   incident::RulePrecision precision_;
   std::optional<incident::Metrics> metrics_;
-  std::stop_token stop_;  // of `run`
+  AlertMailbox* alerts_ = nullptr;  // null: nobody wants them
+  std::stop_token stop_;            // of `run`
   SourceHealth health_;
   std::unique_ptr<TransactionalSink> sink_;
   std::unique_ptr<CompactedReader> reader_;

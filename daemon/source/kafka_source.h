@@ -85,6 +85,8 @@ class KafkaSource {
     std::string stage = "events";           // label of its metrics
     // Partition n of every topic goes to the same member of the group.
     bool copartitioned = false;
+    // Label of the lag, where others in this process read the same topics; empty: none.
+    std::string consumer;
   };
 
   static std::expected<std::unique_ptr<KafkaSource>, std::string> create(
@@ -151,6 +153,7 @@ class KafkaSource {
   void handle_poll_error(const rd_kafka_message_t& message);
   void fail(std::string_view event, std::string_view reason);
   void count_error(std::string_view kind);
+  [[nodiscard]] metrics::GaugeId lag_of(const TopicPartition& at) const;
   [[nodiscard]] kafka::PartitionList assignment() const;
 
   Subscription subscription_;
