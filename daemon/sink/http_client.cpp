@@ -155,7 +155,8 @@ HttpResult HttpClient::post(const HttpUrl& url, const Headers& headers, std::str
   handle.set(CURLOPT_URL, url.text.c_str());
   handle.set(CURLOPT_HTTPHEADER, list.get());
   handle.set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
-  handle.set(CURLOPT_POSTFIELDS, body.data());
+  const char* const bytes = body.data();  // not copied, and as long as was said
+  handle.set(CURLOPT_POSTFIELDS, bytes);
   handle.set(CURLOPT_XFERINFODATA, &transfer);
   handle.set(CURLOPT_WRITEDATA, &transfer);
   handle.error[0] = 0;
@@ -171,7 +172,7 @@ HttpResult HttpClient::post(const HttpUrl& url, const Headers& headers, std::str
     curl_off_t retry_after = 0;
     curl_easy_getinfo(handle.curl, CURLINFO_RETRY_AFTER, &retry_after);
     if (retry_after > 0) {
-      constexpr curl_off_t kYear = 366 * 86'400;  // beyond it, arithmetic is in danger
+      constexpr curl_off_t kYear = 31'622'400;  // beyond it, arithmetic is in danger
       result.retry_after = std::chrono::seconds(std::min(retry_after, kYear));
     }
     return result;

@@ -36,13 +36,22 @@ void read_severity(MapReader& reader, Severity* out) {
   *out = static_cast<Severity>(severity);
 }
 
-// The URL itself is not quoted: a token may be part of it.
+// Without the line: a password may stand in it.
+void error_unquoted(const Node& where, std::string message, Diagnostics& diagnostics) {
+  diagnostics.add({.file = where.source->name,
+                   .line = where.line,
+                   .column = where.column,
+                   .excerpt = "",
+                   .message = std::move(message),
+                   .hint = std::string(kHttpsHint)});
+}
+
 std::optional<HttpUrl> checked_url(const Node& where, std::string_view what, std::string_view text,
                                    bool insecure, Diagnostics& diagnostics) {
   auto url = parse_http_url(text);
   if (!url) {
-    yaml::error_at(where, fmt::format("`{}` cannot be posted to: {}", what, url.error()),
-                   std::string(kHttpsHint), diagnostics);
+    error_unquoted(where, fmt::format("`{}` cannot be posted to: {}", what, url.error()),
+                   diagnostics);
     return std::nullopt;
   }
   if (url->https || url->loopback) return std::move(*url);
@@ -71,8 +80,8 @@ void read_http(MapReader& reader, HttpClient::Options* out) {
   reader.string("proxy", &proxy);
   if (proxy.empty()) return;
   if (const auto url = parse_http_url(proxy); !url) {
-    yaml::error_at(*reader.node("proxy"), fmt::format("`proxy` will not do: {}", url.error()),
-                   "http://host:port", reader.context().diagnostics);
+    error_unquoted(*reader.node("proxy"), fmt::format("`proxy` will not do: {}", url.error()),
+                   reader.context().diagnostics);
   }
   out->proxy = std::move(proxy);
 }
@@ -178,7 +187,7 @@ void read_webhook(const Node& node, yaml::ReadContext& context, std::vector<Webh
   reader.choice("format", kFormats, &format);
   webhook.format = static_cast<SinkFormat>(format);
   read_http(reader, &webhook.http);
-  read_duration(reader, "give_up_seconds", 1, 30 * 86'400, &webhook.give_up);
+  read_duration(reader, "give_up_seconds", 1, 2'592'000, &webhook.give_up);
   reader.finish();
   out->push_back(std::move(webhook));
 }
@@ -215,6 +224,11 @@ AlertmanagerConfig read_alertmanager(MapReader reader) {
   for (std::string& text : urls) {
     while (text.ends_with('/')) text.pop_back();
     auto url = checked_url(*reader.node("urls"), "alertmanager.urls", text, insecure, diagnostics);
+    if (url && text.find('?') != std::string::npos) {
+      yaml::error_at(*reader.node("urls"),
+                     "`alertmanager.urls` cannot be posted to: it holds a query",
+                     "/api/v2/alerts is put behind it", diagnostics);
+    }
     if (url) out.urls.push_back(std::move(*url));
   }
   if (urls.size() > kAlertmanagersMax) {

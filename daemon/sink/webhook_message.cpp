@@ -93,10 +93,10 @@ WebhookReader::Result WebhookReader::read_incident(const Record& record, Milesto
   if (!element) return kUnreadable;
   JsonFields fields(*element, error);
   const std::string incident_id(fields.text("incident_id"));
-  Milestone milestone{.state = fields.word<incident::State>("state", incident::state_names()),
-                      .severity = fields.word<Severity>("severity", severity_names()),
-                      .acknowledged = fields.has("acknowledged"),
-                      .reopened = fields.natural("reopened", false)};
+  const Milestone milestone{.state = fields.word<incident::State>("state", incident::state_names()),
+                            .severity = fields.word<Severity>("severity", severity_names()),
+                            .acknowledged = fields.has("acknowledged"),
+                            .reopened = fields.natural("reopened", false)};
   const std::string id =
       fmt::format("{}-{}-{}", incident_id, record.source.partition, record.source.offset);
   if (error || !is_id(id)) return kUnreadable;

@@ -38,7 +38,7 @@ std::expected<std::string, std::string> from_base64(std::string_view text) {
   std::string out(text.size(), '\0');
   auto* const to = reinterpret_cast<unsigned char*>(out.data());  // NOLINT: likewise
   const int size = EVP_DecodeBlock(to, bytes(text), static_cast<int>(text.size()));
-  CHECK(size >= 0 && static_cast<std::size_t>(size) >= padding);
+  CHECK(size >= static_cast<int>(padding));
   out.resize(static_cast<std::size_t>(size) - padding);
   return out;
 }
