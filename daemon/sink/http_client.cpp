@@ -164,6 +164,9 @@ HttpResult HttpClient::post(const HttpUrl& url, const Headers& headers, std::str
   handle.set(CURLOPT_HTTPHEADER, static_cast<curl_slist*>(nullptr));  // `list` is about to go
 
   HttpResult result;
+  long sent = 0;
+  curl_easy_getinfo(handle.curl, CURLINFO_REQUEST_SIZE, &sent);
+  result.reached = sent > 0;
   // An answer that went on for too long is one nevertheless.
   if (code == CURLE_OK || code == CURLE_WRITE_ERROR) {
     long status = 0;

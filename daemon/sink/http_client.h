@@ -34,6 +34,7 @@ struct HttpResult {
   std::string
       error;  // why there was none, in libcurl's words; no part of what was sent or answered
   std::optional<std::chrono::seconds> retry_after;
+  bool reached = false;  // the request, or a part of it, was sent
   bool stopped = false;  // asked to, before there was an answer
 };
 

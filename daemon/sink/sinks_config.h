@@ -28,7 +28,7 @@ struct WebhookConfig {
   Severity severity_min = Severity::kHigh;  // of findings and incidents
   SinkFormat format = SinkFormat::kTocsin;
   HttpClient::Options http;
-  std::chrono::seconds give_up{3600};  // of trying one record
+  std::chrono::seconds give_up{3600};  // of trying one record on a receiver that can be reached
 };
 
 struct AlertmanagerConfig {

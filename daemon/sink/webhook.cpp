@@ -164,14 +164,13 @@ void Webhook::finish_first() {
   next_.insert_or_assign(item.at, item.offset + 1);
   if (item.message) queued_bytes_ -= item.message->body.size();
   queue_.pop_front();
-  first_try_.reset();
+  first_failure_.reset();
 }
 
 // ------------------------------------------------------------------ deliveries
 
 void Webhook::attempt(const std::stop_token& stop) {
   const Item& item = queue_.front();
-  if (!first_try_) first_try_ = Clock::now();
   const std::int64_t timestamp = unix_seconds();
   const HttpResult result = client_.post(
       webhook_.url,
@@ -207,7 +206,13 @@ void Webhook::attempt_failed(const HttpResult& result) {
   const std::chrono::milliseconds pause =
       retry_pause(retry_, failures_, random, result.retry_after);
   due_ = now + pause;
-  if (now - *first_try_ >= webhook_.give_up) return give_up(Outcome::kExpired, result.status);
+  // That nobody can be reached says nothing of the record: the others would fare no better.
+  if (result.reached) {
+    if (!first_failure_) first_failure_ = now;
+    if (now - *first_failure_ >= webhook_.give_up) {
+      return give_up(Outcome::kExpired, result.status);
+    }
+  }
   count(Outcome::kRetried);
   const log::Sampler::Verdict verdict = sampler_.admit("failing");
   if (!verdict.log) return;
@@ -289,7 +294,7 @@ void Webhook::on_revoked(std::span<const TopicPartition> partitions, bool lost) 
   const auto is_gone = [&](const TopicPartition& at) {
     return std::ranges::find(partitions, at) != partitions.end();
   };
-  if (!queue_.empty() && is_gone(queue_.front().at)) first_try_.reset();
+  if (!queue_.empty() && is_gone(queue_.front().at)) first_failure_.reset();
   std::erase_if(queue_, [&](const Item& item) {
     if (!is_gone(item.at)) return false;
     if (item.message) queued_bytes_ -= item.message->body.size();

@@ -4,7 +4,8 @@
 // and commits a record when the receiver took it (2xx), so that a receiver that is away blocks no
 // detection and loses nothing over restarts, for as long as the topics keep their records.  What is
 // read ahead is bounded; beyond the bound reading pauses.  A record that is refused for good (4xx),
-// or was tried for `give_up`, is counted, logged and passed over: nothing blocks for ever.
+// or that a receiver which can be reached has not taken for `give_up`, is counted, logged and
+// passed over: no record holds up the others for ever.
 //
 // Records of a partition are sent in order, one at a time; partitions are shared out among the
 // processes of the group.  A receiver sees each at least once, always under the same id.
@@ -111,9 +112,9 @@ class Webhook final : private KafkaSource::Listener {
   std::map<TopicPartition, std::int64_t> next_;      // done with everything before
   std::map<TopicPartition, std::int64_t> told_;      // of those, handed to the source to commit
   std::vector<Record> batch_;
-  std::optional<Clock::time_point> first_try_;  // of the first in the queue
-  Clock::time_point due_;                       // of the next attempt
-  std::uint32_t failures_ = 0;                  // in a row
+  std::optional<Clock::time_point> first_failure_;  // of the first in the queue, if it was reached
+  Clock::time_point due_;                           // of the next attempt
+  std::uint32_t failures_ = 0;                      // in a row
   Clock::time_point last_tick_;
   std::minstd_rand random_{std::random_device{}()};
   log::Sampler sampler_;

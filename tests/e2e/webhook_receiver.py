@@ -60,6 +60,9 @@ class WebhookReceiver:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self):
+                if receiver.server_ is not self.server:  # away: connections that were kept are cut, too
+                    self.close_connection = True
+                    return
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 with receiver.lock_:
                     receiver.received_.append((self.path, Received(dict(self.headers), body)))
@@ -84,9 +87,9 @@ class WebhookReceiver:
         self.thread_.start()
 
     def go_away(self):
-        if self.server_ is None:
+        server, self.server_ = self.server_, None
+        if server is None:
             return
-        self.server_.shutdown()
-        self.server_.server_close()
+        server.shutdown()
+        server.server_close()
         self.thread_.join()
-        self.server_ = None

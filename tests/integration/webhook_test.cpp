@@ -186,6 +186,20 @@ TEST_CASE("webhook: what was tried for long enough is passed over") {
   CHECK(committed(setup) == 2);
 }
 
+TEST_CASE("webhook: a receiver that cannot be reached is waited for as long as it takes") {
+  Setup setup("http://127.0.0.1:1/");
+  setup.webhook.give_up = std::chrono::seconds(1);
+  setup.cluster.produce({finding_json("f1")});
+  Running running(setup);
+  REQUIRE(eventually([&] { return running.deliveries("retried") >= 1; }));
+  const auto began = Clock::now();
+  REQUIRE(eventually([&] { return Clock::now() - began > std::chrono::milliseconds(1500); }));
+  CHECK(running.deliveries("retried") > 10);
+  CHECK(running.deliveries("expired") == 0);
+  CHECK(running.stop());
+  CHECK(committed(setup) == -1);
+}
+
 TEST_CASE("webhook: waits as long as the receiver asks, up to a bound") {
   const Receiver receiver([](const Posted&, std::size_t before) {
     return before == 0 ? Answer{.status = 503, .headers = "Retry-After: 3600\r\n"} : Answer{};
