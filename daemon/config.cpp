@@ -7,11 +7,11 @@
 #include <array>
 #include <charconv>
 #include <cstdlib>
-#include <fstream>
 #include <set>
 #include <system_error>
 #include <utility>
 
+#include "daemon/config_files.h"
 #include "daemon/source/denials.h"
 #include "daemon/source/kafka_client.h"
 #include "daemon/source/oauth_token.h"
@@ -25,7 +25,6 @@ using yaml::Node;
 
 constexpr std::string_view kPrefix = "TOCSIN_";
 constexpr std::string_view kFileSuffix = "_file";
-constexpr std::size_t kSecretBytesMax = std::size_t{64} << 10;
 
 std::string upper_with_underscores(std::string_view path) {
   std::string out;
@@ -50,33 +49,10 @@ bool set_by_kubernetes(std::string_view name) {
   return next >= '0' && next <= '9';
 }
 
-// Paths in a file are relative to that file; from the environment, to where tocsin was started.
-std::filesystem::path resolve(const Node& node, const std::string& path) {
-  if (node.overriding || node.source == nullptr) return path;
-  return (std::filesystem::path(node.source->name).parent_path() / path).lexically_normal();
-}
-
-// The file's text without the newline that editors and `kubectl create secret` leave at its end.
-std::optional<std::string> read_secret(const Node& where, const std::string& written,
-                                       Diagnostics& diagnostics) {
-  const std::filesystem::path path = resolve(where, written);
-  std::ifstream stream(path, std::ios::binary);
-  std::string text(kSecretBytesMax, '\0');
-  if (stream) stream.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (!stream && !stream.eof()) {
-    yaml::error_at(where, fmt::format("the secret file `{}` cannot be read", path.string()),
-                   "check that it is mounted and readable by tocsin's user", diagnostics);
-    return std::nullopt;
-  }
-  text.resize(static_cast<std::size_t>(stream.gcount()));
-  while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
-  return text;
-}
-
 // The token is read again and again, so its place is kept and not what is there now.
 void read_token_file(const Node& where, const std::string& written, Config& config,
                      Diagnostics& diagnostics) {
-  const std::filesystem::path path = resolve(where, written);
+  const std::filesystem::path path = resolve_path(where, written);
   config.kafka[kafka::kTokenFile] = path.string();
   const auto token = kafka::read_oauth_token(path);
   if (!token) {
@@ -239,7 +215,7 @@ void read_paths(MapReader& reader, std::string_view key, std::vector<std::filesy
   const Node* node = reader.node(key);
   if (node == nullptr) return;
   out->clear();
-  for (const std::string& path : paths) out->push_back(resolve(*node, path));
+  for (const std::string& path : paths) out->push_back(resolve_path(*node, path));
 }
 
 // One import: which format is said by the key that holds the path.
@@ -255,7 +231,7 @@ void read_import(const Node& node, yaml::ReadContext& context, std::vector<Impor
     if (path.empty()) continue;
     ++named;
     source.format = static_cast<ImportFormat>(i);
-    source.path = resolve(*reader.node(kImportFormatNames[i]), path);
+    source.path = resolve_path(*reader.node(kImportFormatNames[i]), path);
   }
   auto severity = static_cast<std::size_t>(source.severity_max);
   reader.choice("severity_max", severity_names(), &severity);
@@ -386,6 +362,7 @@ void read_topics(MapReader topics, bool kafka_needed, Config& config) {
   topics.string("judgements", &config.topics.judgements);
   topics.string("requests", &config.topics.requests);
   topics.string("dead_letter", &config.topics.dead_letter);
+  topics.string("ocsf", &config.topics.ocsf);
   static constexpr std::array<std::string_view, 2> kStartAt = {"earliest", "latest"};
   auto start = static_cast<std::size_t>(config.topics.start_at);
   topics.choice("start_at", kStartAt, &start);
@@ -430,6 +407,27 @@ void read_redaction(MapReader reader, Config& config) {
     }
   }
   reader.finish();
+}
+
+// What a sink tells of must be there.
+void check_sinks(MapReader& root, const Config& config) {
+  if (!config.topics.incidents.empty()) return;
+  Diagnostics& diagnostics = root.context().diagnostics;
+  constexpr std::string_view kHint = "name the topic under `topics.incidents`";
+  for (const WebhookConfig& webhook : config.webhooks) {
+    if (!webhook.incidents && !webhook.requests) continue;
+    yaml::error_at(*root.node("webhooks"),
+                   fmt::format("the webhook `{}` sends incidents or requests, and there are none",
+                               webhook.name),
+                   std::string(kHint), diagnostics);
+  }
+  if (!config.alertmanager.urls.empty()) {
+    root.context().diagnostics.add(
+        {.file = config.document.source ? config.document.source->name : "environment",
+         .excerpt = "",
+         .message = "`alertmanager.urls` is told of incidents, and there are none",
+         .hint = std::string(kHint)});
+  }
 }
 
 }  // namespace
@@ -502,6 +500,9 @@ Config load_config(const std::filesystem::path& path, bool kafka_needed,
   read_log(root.map("log"), config);
   read_rules(root.map("rules"), path, environment, config);
   read_redaction(root.map("redaction"), config);
+  config.webhooks = read_webhooks(root);
+  config.alertmanager = read_alertmanager(root.map("alertmanager"));
+  check_sinks(root, config);
   config.detectors = root.map("detectors").self();
   root.finish();
   warn_of_unknown(names, known, diagnostics);

@@ -22,6 +22,7 @@
 #include "daemon/incident/precision.h"
 #include "daemon/log.h"
 #include "daemon/session/session_table.h"
+#include "daemon/sink/sinks_config.h"
 #include "daemon/yaml/document.h"
 #include "detectors/rules/import/source.h"
 
@@ -42,6 +43,7 @@ struct Config {
         "tocsin.judgements";                   // ... as incidents; empty: rules have no precision
     std::string requests = "tocsin.requests";  // for containment, see `incidents.requests`
     std::string dead_letter;                   // empty: rejected records are counted and dropped
+    std::string ocsf;                          // findings once more, as OCSF; empty: not
     StartAt start_at = StartAt::kEarliest;     // for a group without committed offsets
   } topics;
   std::size_t workers = 0;  // 0: one a core
@@ -73,6 +75,8 @@ struct Config {
   } rules;
   std::string hmac_secret;     // empty: a random key a process
   incident::Limits incidents;  // `idle` is the sessions'
+  std::vector<WebhookConfig> webhooks;
+  AlertmanagerConfig alertmanager;
   // Between two self-test events; 0: none.
   std::chrono::seconds selftest_interval{30};
   // The map under `detectors`, or null; each detector reads its own.

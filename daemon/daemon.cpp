@@ -196,7 +196,7 @@ bool Daemon::start_workers() {
     }
     workers_.push_back(std::move(*worker));
   }
-  if (!start_incidents() || !start_precision()) return false;
+  if (!start_incidents() || !start_precision() || !start_webhooks()) return false;
   for (const auto& worker : workers_) {
     worker->show_on(board_);
     start_thread(*worker);
@@ -204,6 +204,8 @@ bool Daemon::start_workers() {
   if (incidents_ != nullptr) incidents_->show_on(board_);
   if (incidents_ != nullptr) start_thread(*incidents_);
   if (precision_ != nullptr) start_thread(*precision_);
+  if (alerts_ != nullptr) start_thread(*alerts_);
+  for (const auto& webhook : webhooks_) start_thread(*webhook);
   started_ = true;
   PolicySources sources = policy_sources(config_);
   sources.proof_is_enough = true;
@@ -229,6 +231,22 @@ bool Daemon::start_incidents() {
     return false;
   }
   incidents_ = std::move(*incidents);
+  if (!config_.alertmanager.urls.empty()) {
+    alerts_ = std::make_unique<AlertPoster>(config_.alertmanager, registry_);
+    incidents_->tell_alerts(alerts_->mailbox());
+  }
+  return true;
+}
+
+bool Daemon::start_webhooks() {
+  for (const WebhookConfig& each : config_.webhooks) {
+    auto webhook = Webhook::create(config_, each, registry_);
+    if (!webhook) {
+      log::error("webhook.start", webhook.error(), {{"webhook", each.name}});
+      return false;
+    }
+    webhooks_.push_back(std::move(*webhook));
+  }
   return true;
 }
 
@@ -290,7 +308,9 @@ bool Daemon::stop() {
   threads_.clear();  // joins
   http_.reset();     // its handlers look at the workers
   precision_.reset();
+  webhooks_.clear();
   incidents_.reset();
+  alerts_.reset();
   workers_.clear();
   done.set_value();
   const bool clean = clean_ && !worker_failed_;

@@ -17,7 +17,9 @@
 #include "daemon/pipeline.h"
 #include "daemon/policy_reload.h"
 #include "daemon/precision_follower.h"
+#include "daemon/sink/alertmanager.h"
 #include "daemon/sink/http_server.h"
+#include "daemon/sink/webhook.h"
 #include "daemon/worker.h"
 
 namespace tocsin {
@@ -55,6 +57,7 @@ class Daemon {
   bool start_workers();
   bool start_incidents();
   bool start_precision();
+  bool start_webhooks();
   // Runs a worker on a thread of its own; one that fails ends the process.
   template <typename Runner>
   void start_thread(Runner& worker);
@@ -69,12 +72,14 @@ class Daemon {
   std::shared_ptr<const Policy> policy_;  // in force; after `start` the reloader's thread's alone
   metrics::Registry registry_;
   std::vector<std::unique_ptr<Worker>> workers_;
+  std::unique_ptr<AlertPoster> alerts_;           // null: there is no Alertmanager
   std::unique_ptr<IncidentWorker> incidents_;     // null: not wanted here
   std::unique_ptr<PrecisionFollower> precision_;  // likewise
+  std::vector<std::unique_ptr<Webhook>> webhooks_;
   Board board_;
   StatusPage page_;
   std::unique_ptr<HttpServer> http_;
-  std::vector<std::jthread> threads_;  // by worker, then those of the incidents and of precision
+  std::vector<std::jthread> threads_;  // by worker, then of the incidents, precision, other sinks
   std::unique_ptr<PolicyReloader> reloader_;
   metrics::Shard* policy_shard_ = nullptr;
   metrics::CounterId reload_failures_;

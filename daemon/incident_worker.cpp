@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "daemon/incident/control.h"
+#include "daemon/ocsf.h"
 
 namespace tocsin {
 namespace {
@@ -130,6 +131,39 @@ void IncidentWorker::publish() {
   std::vector<incident::IncidentTable*> tables;
   for (const auto& [partition, lane] : lanes_) tables.push_back(&lane->table);
   metrics_->publish(tables);
+  if (alerts_ != nullptr) alerts_->put(alerts());
+}
+
+AlertSnapshot IncidentWorker::alerts() const {
+  struct Open {
+    const incident::Incident* incident;
+    std::int32_t partition;
+  };
+  AlertSnapshot snapshot;
+  std::vector<Open> open;
+  for (const auto& [partition, lane] : lanes_) {
+    if (!lane->restored) continue;
+    snapshot.partitions.insert(partition);
+    lane->table.for_each([&, number = partition](const incident::Incident& each) {
+      if (each.state != incident::State::kOpen) return;
+      if (each.severity >= config_.alertmanager.severity_min) open.push_back({&each, number});
+    });
+  }
+  std::ranges::sort(open, [](const Open& a, const Open& b) {
+    if (a.incident->severity != b.incident->severity) {
+      return a.incident->severity > b.incident->severity;
+    }
+    return a.incident->first_misuse < b.incident->first_misuse;
+  });
+  if (open.size() > kAlertsMax) snapshot.left_out = open.size() - kAlertsMax;
+  open.resize(open.size() - snapshot.left_out);
+  for (const auto& [incident, partition] : open) {
+    const SystemProfile* profile = policy_->profile_of(incident->system);
+    snapshot.firing.push_back(alert_of(*incident, partition,
+                                       profile == nullptr ? "unknown" : profile->system,
+                                       config_.alertmanager.external_url));
+  }
+  return snapshot;
 }
 
 // ------------------------------------------------------------------ records
@@ -243,6 +277,9 @@ void IncidentWorker::on_forgotten(const incident::Incident& /*incident*/,
 void IncidentWorker::on_containment_failed(const Finding& finding) {
   changes_.emplace_back(KafkaSink::Message{
       .topic = config_.topics.findings, .key = finding.system, .payload = to_json(finding)});
+  if (config_.topics.ocsf.empty()) return;
+  changes_.emplace_back(KafkaSink::Message{
+      .topic = config_.topics.ocsf, .key = finding.system, .payload = ocsf::of_finding(finding)});
 }
 
 // Its id depends on the incident and the action alone: whoever acts on it can drop a repeat.

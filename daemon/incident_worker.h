@@ -36,6 +36,7 @@
 #include "daemon/metrics/registry.h"
 #include "daemon/page/board.h"
 #include "daemon/policy.h"
+#include "daemon/sink/alertmanager.h"
 #include "daemon/sink/transaction.h"
 #include "daemon/source/compacted_reader.h"
 #include "daemon/source/kafka_source.h"
@@ -55,6 +56,10 @@ class IncidentWorker final : private KafkaSource::Listener, private incident::Li
 
   // Other profiles, from the next batch on.  Thread-safe.
   void adopt(std::shared_ptr<const Policy> policy);
+
+  // Tells of open incidents there, at least every second.  To be called before `run`; the mailbox
+  // must outlive the worker.
+  void tell_alerts(AlertMailbox& mailbox) { alerts_ = &mailbox; }
 
   // Runs until stopped or failed.  True: everything read is written and committed.
   bool run(const std::stop_token& stop);
@@ -114,6 +119,7 @@ class IncidentWorker final : private KafkaSource::Listener, private incident::Li
       const std::string& topic, std::int32_t partition,
       const std::function<bool(std::string_view key, const std::string_view* payload)>& take);
   void publish();
+  [[nodiscard]] AlertSnapshot alerts() const;
 
   const Config& config_;
   metrics::Registry& registry_;
@@ -127,6 +133,7 @@ class IncidentWorker final : private KafkaSource::Listener, private incident::Li
   std::optional<incident::Metrics> metrics_;
   std::stop_token stop_;            // of `run`
   std::optional<Leaving> leaving_;  // of `run`
+  AlertMailbox* alerts_ = nullptr;  // null: nobody wants them
   SourceHealth health_;
   std::unique_ptr<TransactionalSink> sink_;
   std::unique_ptr<CompactedReader> reader_;

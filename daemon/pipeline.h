@@ -42,6 +42,7 @@ struct Record {
   // Read before, by this process or another, and read again to rebuild session state: changes
   // state, says nothing.
   bool replayed = false;
+  std::int64_t written_ms = -1;  // Unix time, by Kafka's account; -1: not known
 };
 
 // Where the pipeline's results go.  Called in record order, from within `run`.

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "daemon/log.h"
+#include "daemon/ocsf.h"
 #include "daemon/text.h"
 
 namespace tocsin {
@@ -209,6 +210,12 @@ void Worker::on_finding(const Finding& finding) {
   sink_->send({.topic = config_.topics.findings,
                .key = finding.system,
                .payload = std::move(json),
+               .ticket = ticket_});
+  if (config_.topics.ocsf.empty()) return;
+  ledger_.expect(ticket_);
+  sink_->send({.topic = config_.topics.ocsf,
+               .key = finding.system,
+               .payload = ocsf::of_finding(finding),
                .ticket = ticket_});
 }
 

@@ -14,6 +14,7 @@
 #include "daemon/cli/explain.h"
 #include "daemon/cli/paths.h"
 #include "daemon/incident/replayed.h"
+#include "daemon/ocsf.h"
 #include "daemon/pipeline.h"
 #include "daemon/policy_reload.h"
 #include "daemon/source/file_source.h"
@@ -33,6 +34,7 @@ struct Options {
   std::string metrics;
   std::string incidents;
   std::string explain;  // a session's id; empty: findings are written
+  bool ocsf = false;    // ... as OCSF
   std::vector<std::string> files;
 };
 
@@ -40,10 +42,11 @@ struct Options {
 class Output final : public PipelineOutput {
  public:
   // `explainer`: tells of one session instead of writing findings; may be null.
-  Output(std::ostream& out, Explainer* explainer, const Policy& policy,
+  Output(std::ostream& out, Explainer* explainer, bool ocsf, const Policy& policy,
          const incident::Limits& limits)
       : out_(out),
         explainer_(explainer),
+        ocsf_(ocsf),
         incidents_(
             limits, [&policy](std::string_view system) { return policy.profile_of(system); },
             [this](const Finding& finding) { write(finding); }) {}
@@ -65,7 +68,7 @@ class Output final : public PipelineOutput {
     if (explainer_ != nullptr) {
       explainer_->on_finding(finding);
     } else {
-      out_ << to_json(finding) << '\n';
+      out_ << (ocsf_ ? ocsf::of_finding(finding) : to_json(finding)) << '\n';
     }
     ++findings_;
     ++by_severity_[static_cast<std::size_t>(finding.severity)];
@@ -108,6 +111,7 @@ class Output final : public PipelineOutput {
 
   std::ostream& out_;
   Explainer* explainer_;
+  bool ocsf_;
   incident::ReplayedIncidents incidents_;
   std::uint64_t findings_ = 0;
   std::array<std::uint64_t, kSeverityCount> by_severity_{};
@@ -238,7 +242,8 @@ int replay(const Options& options) {
   if (!options.explain.empty()) {
     explainer.emplace(out, options.explain, to_stdout && colour(stdout));
   }
-  Output output(out, explainer ? &*explainer : nullptr, *policy, incident_limits(config));
+  Output output(out, explainer ? &*explainer : nullptr, options.ocsf, *policy,
+                incident_limits(config));
   Progress progress;
   const auto start = std::chrono::steady_clock::now();
   bool complete = true;
@@ -289,6 +294,12 @@ void add_replay(CLI::App& app, int* exit) {
       ->check(CLI::IsMember({"tocsin"}))
       ->capture_default_str();
   command->add_option("--out", options->out, "Where findings go (default: standard output)");
+  auto output_format = std::make_shared<std::string>("tocsin");
+  command
+      ->add_option("--output-format", *output_format,
+                   "How findings are written: as on the topic, or as OCSF Detection Findings")
+      ->check(CLI::IsMember({"tocsin", "ocsf"}))
+      ->capture_default_str();
   command->add_option("--explain", options->explain,
                       "Tell one session as a timeline instead: its events, where values came "
                       "from, what was found");
@@ -307,7 +318,10 @@ void add_replay(CLI::App& app, int* exit) {
       "  tocsin replay events.jsonl --out f.jsonl --incidents incidents.jsonl\n"
       "  tocsin replay --explain d16b203e8648410aea34 events.jsonl.gz | less -R\n"
       "  tocsin replay --rules my-rules/ events.jsonl | jq -r .rule | sort | uniq -c");
-  command->callback([options, format, exit] { *exit = replay(*options); });
+  command->callback([options, format, output_format, exit] {
+    options->ocsf = *output_format == "ocsf";
+    *exit = replay(*options);
+  });
 }
 
 }  // namespace tocsin::cli

@@ -182,7 +182,8 @@ void KafkaSource::poll(std::vector<Record>& batch, std::size_t max,
                      .source = {.topic = owner->first.topic,
                                 .partition = message->partition,
                                 .offset = message->offset},
-                     .replayed = message->offset < owner->second.resume_at});
+                     .replayed = message->offset < owner->second.resume_at,
+                     .written_ms = rd_kafka_message_timestamp(message.get(), nullptr)});
     bytes += message->len;
     messages_.push_back(std::move(message));
   }
@@ -382,9 +383,7 @@ void KafkaSource::revoke(rd_kafka_topic_partition_list_t* partitions) {
   for (const TopicPartition& at : removed) {
     assigned_.erase(at);
     unconfirmed_.erase(at);
-    shard_.clear(
-        registry_.gauge("tocsin_kafka_lag", "",
-                        {{"topic", at.topic}, {"partition", std::to_string(at.partition)}}));
+    shard_.clear(lag_of(at));
   }
   if (const std::string error = apply(handle_.get(), partitions, false); !error.empty()) {
     fail("kafka.unassign", error);
@@ -585,11 +584,15 @@ void KafkaSource::publish(const std::map<TopicPartition, std::int64_t>& next) {
     const auto found = next.find(at);
     const std::int64_t reached = std::max(state.resume_at, found == next.end() ? 0 : found->second);
     caught_up_ = caught_up_ && reached >= state.high;
-    shard_.set(
-        registry_.gauge("tocsin_kafka_lag", "Records of the partition that are not processed yet.",
-                        {{"topic", at.topic}, {"partition", std::to_string(at.partition)}}),
-        static_cast<double>(std::max<std::int64_t>(0, state.high - reached)));
+    shard_.set(lag_of(at), static_cast<double>(std::max<std::int64_t>(0, state.high - reached)));
   }
+}
+
+metrics::GaugeId KafkaSource::lag_of(const TopicPartition& at) const {
+  metrics::Labels labels = {{"topic", at.topic}, {"partition", std::to_string(at.partition)}};
+  if (!subscription_.consumer.empty()) labels.emplace_back("consumer", subscription_.consumer);
+  return registry_.gauge("tocsin_kafka_lag", "Records of the partition that are not processed yet.",
+                         std::move(labels));
 }
 
 void KafkaSource::count_error(std::string_view kind) {

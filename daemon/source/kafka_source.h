@@ -91,6 +91,8 @@ class KafkaSource {
     bool copartitioned = false;
     // Of what was fetched ahead, unless `kafka` says otherwise.
     std::size_t queue_bytes_max = std::size_t{16} << 20;
+    // Label of the lag, where others in this process read the same topics; empty: none.
+    std::string consumer;
   };
   // Of the records of one `poll`; the last one may go beyond.
   static constexpr std::size_t kPollBytesMax = std::size_t{4} << 20;
@@ -172,6 +174,7 @@ class KafkaSource {
   void look_for_hidden_topics();
   void fail(std::string_view event, std::string_view reason);
   void count_error(std::string_view kind);
+  [[nodiscard]] metrics::GaugeId lag_of(const TopicPartition& at) const;
   [[nodiscard]] kafka::PartitionList assignment() const;
 
   Subscription subscription_;

@@ -160,6 +160,14 @@ class CliTest(unittest.TestCase):
                                      timeout=60, check=False)
             self.assertEqual((0, b"", b""), (checked.returncode, checked.stdout, checked.stderr))
 
+    def test_replay_writes_ocsf(self):
+        events = lines(VIOLATION)
+        findings, _ = self.replay(stdin=events)
+        self.assertTrue(findings)
+        as_ocsf, _ = self.replay("--output-format", "ocsf", stdin=events)
+        self.assertEqual([finding["finding_id"] for finding in findings], [event["finding_info"]["uid"] for event in as_ocsf])
+        self.assertEqual({2004}, {event["class_uid"] for event in as_ocsf})
+
     def test_replay_writes_incidents(self):
         incidents, findings = self.folder / "incidents.jsonl", self.folder / "findings.jsonl"
         profile = self.write("profile.yaml", PROFILE_YAML)

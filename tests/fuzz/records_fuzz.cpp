@@ -1,7 +1,8 @@
 // Any record of the topics that stage two reads: a finding, an incident, a rule's judgements or a
 // control event.  What
 // is read is bounded and reads the same again, and a table that is told of it stays within its
-// limits.
+// limits.  What a webhook sends of it is plain ASCII, under an id that a header can carry.
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -15,6 +16,7 @@
 #include "daemon/incident/incident_json.h"
 #include "daemon/incident/incident_table.h"
 #include "daemon/incident/judgements.h"
+#include "daemon/sink/webhook_message.h"
 
 namespace tocsin::incident {
 namespace {
@@ -44,9 +46,42 @@ class Written final : public Listener {
   FindingReader findings_;
 };
 
+class Sent {
+ public:
+  void send(const Record& record) {
+    for (WebhookReader* reader : {&plain_, &ocsf_}) {
+      for (const auto topic :
+           {WebhookTopic::kFindings, WebhookTopic::kIncidents, WebhookTopic::kRequests}) {
+        const auto result = reader->read(topic, record, milestones_);
+        CHECK(!result.unreadable || !result.message);
+        if (!result.message) continue;
+        CHECK(!result.message->id.empty() && result.message->id.size() <= 128);
+        CHECK(result.message->id.find_first_of(".\r\n ") == std::string::npos);
+        CHECK(std::ranges::all_of(result.message->body,
+                                  [](char c) { return c >= ' ' && static_cast<int>(c) < 0x80; }));
+      }
+    }
+  }
+
+ private:
+  static WebhookConfig config_for(SinkFormat format) {
+    WebhookConfig config;
+    config.severity_min = Severity::kInfo;
+    config.format = format;
+    return config;
+  }
+
+  WebhookConfig plain_config_ = config_for(SinkFormat::kTocsin);
+  WebhookConfig ocsf_config_ = config_for(SinkFormat::kOcsf);
+  WebhookReader plain_{plain_config_};
+  WebhookReader ocsf_{ocsf_config_};
+  Milestones milestones_;
+};
+
 class Told {
  public:
   void tell(std::string_view record) {
+    sent_.send({.payload = record, .source = {.topic = "t", .partition = 0, .offset = offset_}});
     if (auto incident = incidents_.read(record)) {
       const auto again = incidents_.read(to_json(*incident));
       CHECK(again.has_value());
@@ -84,6 +119,7 @@ class Told {
   IncidentReader incidents_;
   JudgedReader judged_;
   NativeDecoder decoder_;
+  Sent sent_;
   std::int64_t offset_ = 0;
 };
 

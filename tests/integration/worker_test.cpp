@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -97,6 +98,24 @@ TEST_CASE("worker: events become findings and committed offsets") {
   CHECK(metric(registry, "tocsin_kafka_assigned_partitions") == 0);
   // The topic's reject series stay, at zero: a rate over them must not see them come and go.
   CHECK(metric(registry, "tocsin_events_rejected_total", {{"topic", "events"}}) == 0);
+}
+
+TEST_CASE("worker: findings go to a topic of their own once more, as OCSF") {
+  Cluster cluster;
+  cluster.broker().create_topic("ocsf", 4);
+  Config config = cluster.config();
+  config.topics.ocsf = "ocsf";
+  metrics::Registry registry;
+  cluster.produce({output_json("fine", "s"), output_json("a forbidden word", "s")});
+  RunningWorker worker(config, registry);
+  REQUIRE(eventually([&] { return cluster.committed().value_or(Committed{}).offset == 2; }));
+  const auto events = cluster.read("ocsf");
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].key == "bot");
+  const auto event = nlohmann::json::parse(events[0].payload);
+  CHECK(event.at("class_uid") == 2004);
+  CHECK(std::set<std::string>{event.at("finding_info").at("uid").get<std::string>()} ==
+        ids_of(cluster.read(Cluster::kFindings)));
 }
 
 TEST_CASE("worker: offsets wait for the findings' acknowledgement") {

@@ -666,6 +666,7 @@ TEST_CASE("the sample configuration has every key, with its default") {
       "topics.judgements",
       "topics.requests",
       "topics.dead_letter",
+      "topics.ocsf",
       "topics.start_at",
       "workers",
       "batch.records_max",
@@ -682,6 +683,16 @@ TEST_CASE("the sample configuration has every key, with its default") {
       "incidents.remembered_max",
       "incidents.requests",
       "incidents.request_timeout_seconds",
+      "webhooks",
+      "alertmanager.urls",
+      "alertmanager.severity_min",
+      "alertmanager.resend_seconds",
+      "alertmanager.timeout_seconds",
+      "alertmanager.ca_file",
+      "alertmanager.token_file",
+      "alertmanager.proxy",
+      "alertmanager.external_url",
+      "alertmanager.insecure",
       "selftest.interval_seconds",
       "http.listen",
       "http.page",
@@ -730,6 +741,23 @@ TEST_CASE("the sample configuration has every key, with its default") {
   CHECK(config.incidents.requests == defaults.incidents.requests);
   CHECK(config.incidents.request_timeout == defaults.incidents.request_timeout);
   CHECK(config.selftest_interval == defaults.selftest_interval);
+  CHECK(config.topics.ocsf == defaults.topics.ocsf);
+  REQUIRE(config.webhooks.size() == 1);
+  const WebhookConfig& webhook = config.webhooks.front();
+  CHECK(webhook.severity_min == WebhookConfig{}.severity_min);
+  CHECK(webhook.format == WebhookConfig{}.format);
+  CHECK(webhook.http.timeout == WebhookConfig{}.http.timeout);
+  CHECK(webhook.give_up == WebhookConfig{}.give_up);
+  CHECK(webhook.http.ca_file.empty());
+  CHECK(webhook.http.proxy.empty());
+  CHECK(config.alertmanager.urls.empty());
+  CHECK(config.alertmanager.severity_min == defaults.alertmanager.severity_min);
+  CHECK(config.alertmanager.resend == defaults.alertmanager.resend);
+  CHECK(config.alertmanager.http.timeout == defaults.alertmanager.http.timeout);
+  CHECK(config.alertmanager.http.ca_file.empty());
+  CHECK(config.alertmanager.http.proxy.empty());
+  CHECK(config.alertmanager.token.empty());
+  CHECK(config.alertmanager.external_url.empty());
   CHECK(config.topics.start_at == defaults.topics.start_at);
   CHECK(config.workers == defaults.workers);
   CHECK(config.batch.records_max == defaults.batch.records_max);
