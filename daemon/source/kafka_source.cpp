@@ -94,7 +94,7 @@ std::expected<std::unique_ptr<KafkaSource>, std::string> KafkaSource::create(
   properties.try_emplace("statistics.interval.ms", "1000");
   properties["enable.auto.commit"] = "false";
   properties["enable.auto.offset.store"] = "false";
-  properties["enable.partition.eof"] = "false";
+  properties["enable.partition.eof"] = "true";
   properties["auto.offset.reset"] = "error";  // we choose where to start, and count when we must
 
   auto conf = kafka::make_conf(properties, kafka::Scope::kConsumer);
@@ -167,7 +167,8 @@ void KafkaSource::poll(std::vector<Record>& batch, std::size_t max,
     kafka::Message message(rd_kafka_consumer_poll(handle_.get(), timeout));
     if (message == nullptr) return;
     timeout = 0;
-    if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    const bool at_end = message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
+    if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR && !at_end) {
       handle_poll_error(*message);
       return;
     }
@@ -175,6 +176,10 @@ void KafkaSource::poll(std::vector<Record>& batch, std::size_t max,
     const char* topic = rd_kafka_topic_name(message->rkt);
     const auto owner = assigned_.find({.topic = topic, .partition = message->partition});
     if (owner == assigned_.end()) continue;  // taken away while it was on its way
+    if (at_end) {
+      owner->second.end_met = message->offset;
+      continue;
+    }
     if (!unreadable_.empty() && unreadable_.erase(owner->first.topic) > 0) {
       health_.denials.allowed("topic " + owner->first.topic);
     }
@@ -582,7 +587,8 @@ void KafkaSource::publish(const std::map<TopicPartition, std::int64_t>& next) {
     rd_kafka_get_watermark_offsets(handle_.get(), at.topic.c_str(), at.partition, &low, &high);
     state.high = std::max(state.high, high);
     const auto found = next.find(at);
-    const std::int64_t reached = std::max(state.resume_at, found == next.end() ? 0 : found->second);
+    const std::int64_t reached =
+        std::max({state.resume_at, state.end_met, found == next.end() ? 0 : found->second});
     caught_up_ = caught_up_ && reached >= state.high;
     shard_.set(lag_of(at), static_cast<double>(std::max<std::int64_t>(0, state.high - reached)));
   }

@@ -149,6 +149,8 @@ class KafkaSource {
   struct Assigned {
     std::int64_t resume_at = 0;
     std::int64_t high = 0;  // when it was assigned
+    // Where the end was met: behind the marks of transactions, too, which are no records.
+    std::int64_t end_met = 0;
   };
 
   KafkaSource(Subscription subscription, Listener& listener, SourceHealth& health,
