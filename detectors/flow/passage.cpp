@@ -158,8 +158,9 @@ class Reader {
       clause.acts |= meaning(i).acts;
     }
     ask_by_verb(clause);
-    if (!clause.asks) ask_by_modal(clause);
-    if (!clause.asks) ask_by_question(clause);
+    // Few clauses have a word with which these begin; "to" is one before a verb.
+    if (!clause.asks && (all & (kModal | kPolite | kYou | kBeforeVerb)) != 0) ask_by_modal(clause);
+    if (!clause.asks && (all & kCan) != 0) ask_by_question(clause);
     clause.frames = frames(clause, all);
   }
 
