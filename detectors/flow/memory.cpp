@@ -17,35 +17,24 @@ bool is_crowded(std::size_t items, std::size_t slots) { return 4 * (items + 1) >
 }  // namespace
 
 bool HashSet::insert(std::uint32_t hash) {
-  if (contains(hash)) return true;
+  if (slots_.empty()) grow();
+  std::size_t at = slot_of(hash);
+  if (slots_[at] == hash) return true;
   if (size_ >= items_max_) return false;
-  if (is_crowded(size_, slots_.size())) grow();
-  const std::size_t mask = slots_.size() - 1;
-  std::size_t at = (hash >> 1U) & mask;
-  while (slots_[at] != 0) at = (at + 1) & mask;
+  if (is_crowded(size_, slots_.size())) {
+    grow();
+    at = slot_of(hash);
+  }
   slots_[at] = hash;
   ++size_;
   return true;
 }
 
-bool HashSet::contains(std::uint32_t hash) const {
-  if (slots_.empty()) return false;
-  const std::size_t mask = slots_.size() - 1;
-  for (std::size_t at = (hash >> 1U) & mask; slots_[at] != 0; at = (at + 1) & mask) {
-    if (slots_[at] == hash) return true;
-  }
-  return false;
-}
-
 void HashSet::grow() {
   std::vector<std::uint32_t> before(std::max(kSlotsMin, 2 * slots_.size()));
   before.swap(slots_);
-  const std::size_t mask = slots_.size() - 1;
   for (const std::uint32_t hash : before) {
-    if (hash == 0) continue;
-    std::size_t at = (hash >> 1U) & mask;
-    while (slots_[at] != 0) at = (at + 1) & mask;
-    slots_[at] = hash;
+    if (hash != 0) slots_[slot_of(hash)] = hash;
   }
 }
 

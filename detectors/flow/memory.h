@@ -21,11 +21,20 @@ class HashSet {
   explicit HashSet(std::size_t items_max) : items_max_(items_max) {}
   // False when there is no room.
   bool insert(std::uint32_t hash);
-  [[nodiscard]] bool contains(std::uint32_t hash) const;
+  [[nodiscard]] bool contains(std::uint32_t hash) const {
+    return !slots_.empty() && slots_[slot_of(hash)] == hash;
+  }
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] std::size_t bytes() const { return slots_.capacity() * sizeof(slots_[0]); }
 
  private:
+  // Where the hash is or would be; there are slots, and a free one among them.
+  [[nodiscard]] std::size_t slot_of(std::uint32_t hash) const {
+    const std::size_t mask = slots_.size() - 1;
+    std::size_t at = (hash >> 1U) & mask;
+    while (slots_[at] != 0 && slots_[at] != hash) at = (at + 1) & mask;
+    return at;
+  }
   void grow();
 
   std::size_t items_max_;

@@ -471,8 +471,9 @@ void read_text(std::string_view text, Reading& reading) {
   reading.passages.clear();
   tokenize(text, reading.tokens);
   reading.meanings.resize(reading.tokens.size());
-  std::ranges::transform(reading.tokens, reading.meanings.begin(), [](const Token& token) {
-    return token.kind == TokenKind::kWord ? meaning_of(token.hash) : Meaning{};
+  const Lexicon& lexicon = Lexicon::get();
+  std::ranges::transform(reading.tokens, reading.meanings.begin(), [&](const Token& token) {
+    return token.kind == TokenKind::kWord ? lexicon.find(token.hash) : Meaning{};
   });
   Reader(reading).run();
 }

@@ -4,6 +4,7 @@
 #include <cctype>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -35,13 +36,26 @@ bool for_each_part(std::string_view text, const Read& read) {
   return false;
 }
 
+// How many bytes stand before the first beyond ASCII, or a few less; one at least, when that is the
+// first.
+std::size_t ascii_in_front(std::string_view text) {
+  constexpr std::uint64_t kHighBits = 0x8080'8080'8080'8080;
+  std::size_t at = 1;
+  std::uint64_t chunk = 0;
+  for (; at + sizeof chunk <= text.size(); at += sizeof chunk) {
+    std::memcpy(&chunk, text.data() + at, sizeof chunk);
+    if ((chunk & kHighBits) != 0) break;
+  }
+  return at;
+}
+
 // Characters that nobody sees: they part a word for whoever reads bytes, and the reader of the
 // decoded text sees it whole.
 bool hides_characters(std::string_view text) {
   constexpr unsigned char kAsciiMax = 0x7F;
   for (std::size_t at = 0; at < text.size();) {
     if (static_cast<unsigned char>(text[at]) <= kAsciiMax) {
-      ++at;
+      at += ascii_in_front(text.substr(at));
       continue;
     }
     const CodePoint c = first_code_point(text.substr(at));
@@ -110,14 +124,17 @@ bool Tracker::is_name(std::uint32_t index, const Clause& clause) const {
   const Token& token = reading_.tokens[index];
   const std::string_view text = reading_.text;
   if (token.end - token.begin < 2) return false;
-  const auto behind = [&](std::string_view quote) {
-    return text.substr(0, token.begin).ends_with(quote);
-  };
-  // In "user's" the mark is no quote.
-  const bool apostrophe =
-      token.begin > 1 && std::isalnum(static_cast<unsigned char>(text[token.begin - 2])) != 0;
-  if (behind("\"") || behind("`") || behind("\u201C") || behind("\u2018")) return true;
-  if (behind("'")) return !apostrophe;
+  const char before = token.begin > 0 ? text[token.begin - 1] : ' ';
+  if (before != ' ') {
+    const auto behind = [&](std::string_view quote) {
+      return text.substr(0, token.begin).ends_with(quote);
+    };
+    // In "user's" the mark is no quote.
+    const bool apostrophe =
+        token.begin > 1 && std::isalnum(static_cast<unsigned char>(text[token.begin - 2])) != 0;
+    if (before == '"' || before == '`' || behind("\u201C") || behind("\u2018")) return true;
+    if (before == '\'') return !apostrophe;
+  }
   const Signs signs = reading_.meanings[index].signs;
   return token.capital && index > clause.first && (signs & (kStop | kSpeaker | kYou)) == 0;
 }
@@ -257,6 +274,10 @@ void Tracker::read_value(std::string_view text, const Event& event, std::size_t 
     }
     for (std::size_t i = 0; i < reading_.tokens.size(); ++i) {
       const Token& token = reading_.tokens[i];
+      const bool personal = token.kind == TokenKind::kAccount || token.kind == TokenKind::kEmail;
+      if (personal && part.data() == text.data() && leaf < event.tool.result.size()) {
+        flow_.personal_end = std::min(flow_.personal_end, token.end);
+      }
       // Of somebody who only wants to be told something any word that returns in an act counts.
       const bool counts = is_identifier(token.kind) ||
                           (memory.wishes.only_informs() &&

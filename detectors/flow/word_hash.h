@@ -83,7 +83,7 @@ struct PlainWord {
   bool plural = false;  // the hash is of all but the last
 };
 
-constexpr PlainWord read_bytewise(std::string_view text, std::size_t begin) {
+constexpr PlainWord read_plain(std::string_view text, std::size_t begin) {
   PlainWord word{.end = begin};
   while (word.end < text.size() && is_ascii_letter(text[word.end])) ++word.end;
   const std::string_view letters = text.substr(begin, word.end - begin);
@@ -92,26 +92,17 @@ constexpr PlainWord read_bytewise(std::string_view text, std::size_t begin) {
   return word;
 }
 
-// Most words have less than nine letters: one load, and no loop whose end cannot be foretold.
-inline PlainWord read_plain(std::string_view text, std::size_t begin) {
-  if (text.size() - begin <= kChunkBytes) return read_bytewise(text, begin);
-  const std::uint64_t chunk = lexical::load_chunk(text.data() + begin);
-  const std::size_t size = lexical::letters_in_front(chunk);
-  if (size == kChunkBytes && is_ascii_letter(text[begin + size])) return read_bytewise(text, begin);
-  if (size == 0) return {.end = begin};
-  PlainWord word{.end = begin + size};
-  word.plural = is_plural(text.substr(begin, size));
-  const std::size_t hashed = size - (word.plural ? 1 : 0);
-  const std::uint64_t used = ~std::uint64_t{0} >> (8 * (kChunkBytes - hashed));
-  word.hash = finish(lexical::mix(kStart, (chunk | kLowerBits) & used), hashed);
-  return word;
+// Of the first letters of eight bytes, one at least; the first lowest.
+constexpr std::uint64_t hash_short(std::uint64_t chunk, std::size_t letters) {
+  const std::uint64_t used = ~std::uint64_t{0} >> (8 * (kChunkBytes - letters));
+  return finish(lexical::mix(kStart, (chunk | kLowerBits) & used), letters);
 }
 
 }  // namespace word
 
 // What `token_hash` gives for a word of ASCII letters.
 consteval std::uint64_t word_hash(std::string_view text) {
-  const word::PlainWord plain = word::read_bytewise(text, 0);
+  const word::PlainWord plain = word::read_plain(text, 0);
   if (plain.end != text.size() || text.empty()) throw "not a word of ASCII letters";
   return plain.hash;
 }
