@@ -13,7 +13,6 @@ namespace {
 
 using word::Hash;
 using word::is_plural;
-using word::kChunkBytes;
 using word::lower;
 using word::PlainWord;
 using word::read_plain;
@@ -106,8 +105,10 @@ class Cutter {
       : text_(text), out_(out), start_(out.size()), room_(start_ + kTokensMax) {}
 
   void run() {
+    // No byte begins more than two tokens: of a text that is short enough nobody has to count.
+    const bool may_fill = text_.size() > kTokensMax / 3;
     std::size_t at = 0;
-    while (out_.size() + kLongNumbersMax < room_) {
+    while (!may_fill || out_.size() + kLongNumbersMax < room_) {
       while (at < text_.size() && kPasses[static_cast<unsigned char>(text_[at])]) ++at;
       if (at >= text_.size()) return;
       if (const std::size_t word_end = short_word(at); word_end != at) {
@@ -129,15 +130,14 @@ class Cutter {
   }
 
  private:
-  // Most of a text is words of at most eight ASCII letters with a blank or a bracket behind them:
-  // one load, and no loop whose end cannot be foretold.  The end of the word that was appended;
+  // Most of a text is words of at most eight ASCII letters with a blank, a bracket or nothing behind
+  // them: one load, and no loop whose end cannot be foretold.  The end of the word that was appended;
   // `at`: something else stands there.
   std::size_t short_word(std::size_t at) {
-    if (text_.size() - at <= kChunkBytes) return at;
-    const std::uint64_t chunk = lexical::load_chunk(text_.data() + at);
+    const std::uint64_t chunk = lexical::load_padded(text_, at);
     const std::size_t size = lexical::letters_in_front(chunk);
     const std::size_t end = at + size;
-    if (size == 0 || class_of(text_[end]) != kOther) return at;
+    if (size == 0 || (end < text_.size() && class_of(text_[end]) != kOther)) return at;
     const bool plural = is_plural(text_.substr(at, size));
     out_.push_back({.hash = word::hash_short(chunk, size - (plural ? 1 : 0)),
                     .begin = static_cast<std::uint32_t>(at),
