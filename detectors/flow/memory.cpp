@@ -1,6 +1,7 @@
 #include "detectors/flow/memory.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -35,6 +36,34 @@ void HashSet::grow() {
   before.swap(slots_);
   for (const std::uint32_t hash : before) {
     if (hash != 0) slots_[slot_of(hash)] = hash;
+  }
+}
+
+bool SaidWords::add(std::uint32_t hash, Sayers by, std::size_t words_max) {
+  if (slots_.empty()) grow();
+  std::size_t at = slot_of(hash);
+  if ((slots_[at] & by) != 0) return true;
+  std::uint16_t& words = words_[static_cast<std::size_t>(std::countr_zero(by))];
+  if (words >= words_max) return false;
+  if (slots_[at] == 0) {
+    if (is_crowded(size_, slots_.size())) {
+      grow();
+      at = slot_of(hash);
+    }
+    slots_[at] = hash & ~kSayers;
+    ++size_;
+  }
+  slots_[at] |= by;
+  ++words;
+  return true;
+}
+
+// By half: of many sessions the tables are most of the memory, and doubled ones are half empty.
+void SaidWords::grow() {
+  std::vector<std::uint32_t> before(std::max(kSlotsMin, slots_.size() + slots_.size() / 2));
+  before.swap(slots_);
+  for (const std::uint32_t word : before) {
+    if (word != 0) slots_[slot_of(word)] = word;
   }
 }
 
@@ -80,10 +109,10 @@ void Sightings::grow() {
 }
 
 std::size_t SessionMemory::bytes() const {
-  std::size_t sum =
-      user.bytes() + names.bytes() + system.bytes() + own.bytes() + sightings.bytes() +
-      sources.capacity() * sizeof(Source) + instructions.capacity() * sizeof(Instruction) +
-      pending.capacity() * sizeof(PendingCall) + filled.capacity() * sizeof(filled[0]);
+  std::size_t sum = said.bytes() + sightings.bytes() + sources.capacity() * sizeof(Source) +
+                    instructions.capacity() * sizeof(Instruction) +
+                    pending.capacity() * sizeof(PendingCall) +
+                    filled.capacity() * sizeof(filled[0]);
   for (const Instruction& instruction : instructions) {
     sum += instruction.tokens.capacity() * sizeof(instruction.tokens[0]);
   }

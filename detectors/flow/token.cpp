@@ -40,8 +40,8 @@ constexpr std::array<Class, 256> kClasses = [] {
   return classes;
 }();
 
-// Where no token begins, whatever stands behind it: not a slash, plus or tilde, nor the backslash of
-// a line break that was written out.
+// Where no token begins, whatever stands behind it: not a slash, plus or tilde, nor the backslash
+// of a line break that was written out.
 constexpr std::array<bool, 256> kPasses = [] {
   std::array<bool, 256> passes{};
   for (std::size_t byte = 0; byte < passes.size(); ++byte) {
@@ -130,9 +130,9 @@ class Cutter {
   }
 
  private:
-  // Most of a text is words of at most eight ASCII letters with a blank, a bracket or nothing behind
-  // them: one load, and no loop whose end cannot be foretold.  The end of the word that was appended;
-  // `at`: something else stands there.
+  // Most of a text is words of at most eight ASCII letters with a blank, a bracket or nothing
+  // behind them: one load, and no loop whose end cannot be foretold.  The end of the word that was
+  // appended; `at`: something else stands there.
   std::size_t short_word(std::size_t at) {
     const std::uint64_t chunk = lexical::load_padded(text_, at);
     const std::size_t size = lexical::letters_in_front(chunk);

@@ -89,7 +89,7 @@ void Tracker::on_system(const Event& event, SessionMemory& memory) {
     tokenize(part, reading_.tokens);
     for (const Token& token : reading_.tokens) {
       if (!is_identifier(token.kind)) continue;
-      memory.limited |= !memory.system.insert(memory.mixed(token.hash));
+      memory.limited |= !memory.said.add(memory.mixed(token.hash), kBySystem, kUserTokensMax);
     }
   };
   memory.limited |= !for_each_part(event.text, learn);
@@ -112,9 +112,9 @@ void Tracker::learn_user_words(SessionMemory& memory) {
     while (clause + 1 < reading_.clauses.size() && reading_.clauses[clause].last <= i) ++clause;
     const Token& token = reading_.tokens[i];
     const std::uint32_t hash = memory.mixed(token.hash);
-    memory.limited |= !memory.user.insert(hash);
+    memory.limited |= !memory.said.add(hash, kByUser, kUserTokensMax);
     if (is_identifier(token.kind) || is_name(i, reading_.clauses[clause])) {
-      memory.limited |= !memory.names.insert(hash);
+      memory.limited |= !memory.said.add(hash, kNamed, kUserTokensMax);
     }
   }
 }
@@ -158,15 +158,15 @@ void Tracker::remember(const Call& call, const Event& event, SessionMemory& memo
   if (flow_.obeying) pending.points = static_cast<float>(flow_.obeying->points);
   for (const CallToken& token : call.tokens) {
     pending.named |=
-        memory.names.contains(token.hash) || (token.users && is_content(token.meaning));
-    memory.limited |= !memory.own.insert(token.hash);
+        memory.said.by(token.hash, kNamed) || (token.users && is_content(token.meaning));
+    memory.limited |= !memory.said.add(token.hash, kByAgent, kOwnTokensMax);
     if (token.users || !is_identifier(token.token.kind)) continue;
     const Source* source = token.source;
     pending.near_named |= source != nullptr && (source->named || source->near_named);
     if (pending.parent == 0) pending.parent = instruction_with(token.hash, memory);
   }
   for (const std::uint64_t noun : call.nouns) {
-    pending.named |= memory.user.contains(memory.mixed(noun));
+    pending.named |= memory.said.by(memory.mixed(noun), kByUser);
   }
   for (const Argument& argument : call.arguments) {
     const bool named = std::ranges::any_of(argument.tokens, [](const CallToken& token) {
@@ -284,7 +284,7 @@ void Tracker::read_value(std::string_view text, const Event& event, std::size_t 
                            (token.kind == TokenKind::kNumber || is_content(reading_.meanings[i])));
       if (!counts) continue;
       const std::uint32_t hash = memory.mixed(token.hash);
-      if (memory.own.contains(hash) || memory.said_by_principal(hash)) continue;
+      if (memory.said.by(hash, kByAgent | kByUser | kBySystem)) continue;
       memory.sightings.at(hash).see(source_index,
                                     in_passage_[i] != 0 ? Sighting::kAsked : Sighting::kAmbient);
     }
@@ -307,7 +307,7 @@ bool Tracker::is_named(const Passage& passage, const Event& event, std::size_t l
   const std::uint32_t begin =
       passage.first > kNamingReach ? passage.first - static_cast<std::uint32_t>(kNamingReach) : 0;
   for (std::uint32_t i = begin; i < passage.first; ++i) {
-    if (memory.names.contains(memory.mixed(reading_.tokens[i].hash))) return true;
+    if (memory.said.by(memory.mixed(reading_.tokens[i].hash), kNamed)) return true;
   }
   if (!named_around_) named_around_ = is_named_around(event, leaf, memory);
   return *named_around_;
@@ -328,7 +328,7 @@ bool Tracker::is_named_around(const Event& event, std::size_t leaf, const Sessio
     around_.clear();
     tokenize(leaves[i].text.substr(0, kFieldBytes), around_);
     for (const Token& token : around_) {
-      if (memory.names.contains(memory.mixed(token.hash))) return true;
+      if (memory.said.by(memory.mixed(token.hash), kNamed)) return true;
     }
   }
   return false;
@@ -342,11 +342,11 @@ void Tracker::keep(const Passage& passage, const Event& event, std::size_t leaf,
   for (std::uint32_t i = passage.first; i < passage.last; ++i) {
     const Token& token = reading_.tokens[i];
     const std::uint32_t hash = memory.mixed(token.hash);
-    const bool theirs = is_identifier(token.kind) && !memory.own.contains(hash);
+    const bool theirs = is_identifier(token.kind) && !memory.said.by(hash, kByAgent);
     made.tokens.push_back(hash | (theirs ? 1U : 0U));
     if (token.kind == TokenKind::kWord && !is_content(reading_.meanings[i])) continue;
     ++content;
-    if (memory.own.contains(hash) || memory.user.contains(hash)) ++own;
+    if (memory.said.by(hash, kByAgent | kByUser)) ++own;
   }
   if (content > 0 && static_cast<double>(own) >= kEchoShare * static_cast<double>(content)) return;
   std::fill(in_passage_.begin() + passage.first, in_passage_.begin() + passage.last, 1);

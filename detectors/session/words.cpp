@@ -232,9 +232,9 @@ bool is_destination(const Leaf& argument, const ToolContext& tool) {
         declared, [&](const std::string& name) { return name == root || name == parameter; });
   }
   // Whoever stands anywhere in the name ("receiver_id"), and what a name that ends so is.
-  static constexpr KnownWords kWhom(
-      {"to",       "cc",       "bcc",      "recipient", "recipients", "payee",       "invitee",
-       "invitees", "receiver", "attendee", "attendees", "member",     "beneficiary", "destination"});
+  static constexpr KnownWords kWhom({"to", "cc", "bcc", "recipient", "recipients", "payee",
+                                     "invitee", "invitees", "receiver", "attendee", "attendees",
+                                     "member", "beneficiary", "destination"});
   static constexpr KnownWords kWhere(
       {"url",    "uri",      "host", "hostname", "address",    "email",        "emails",
        "phone",  "channel",  "iban", "account",  "target",     "webhook",      "endpoint",
