@@ -122,7 +122,7 @@ class FanOut : public Detector {
     const auto place = std::ranges::find_if(tokens, names);
     // A URL and its host are two tokens that begin at the same byte.
     return std::any_of(place, tokens.end(), [&](const flow::Token& token) {
-      return token.begin == place->begin && memory.user.contains(memory.mixed(token.hash));
+      return token.begin == place->begin && memory.said.by(memory.mixed(token.hash), flow::kByUser);
     });
   }
 

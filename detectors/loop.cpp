@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <string>
 #include <vector>
 
 #include "daemon/text.h"
 #include "detectors/decoding/chars.h"
 #include "detectors/detector.h"
+#include "detectors/lexical/word_hash.h"
 #include "detectors/session/recent.h"
 #include "detectors/session/trace.h"
 
@@ -81,20 +83,57 @@ class Sketch {
     std::string_view text = leaf.text;
     std::size_t words = 1;
     for (; words < words_max && !text.empty(); ++words) {
-      const auto* const end = std::ranges::find_if(text, decoding::is_blank);
-      const auto size = static_cast<std::size_t>(end - text.begin());
-      if (size > 0) add(hash64(text.substr(0, size), path));
+      const std::size_t size = blank_at(text);
+      if (size > 0) add(word_hash(text.substr(0, size), path));
       text.remove_prefix(std::min(size + 1, text.size()));
     }
     return words;
   }
 
+  // The first blank; the text's size: there is none.
+  static std::size_t blank_at(std::string_view text) {
+    constexpr std::uint64_t kOnes = 0x0101'0101'0101'0101;
+    std::size_t at = 0;
+    while (at + lexical::kChunkBytes <= text.size()) {
+      const std::uint64_t chunk = lexical::load_chunk(text.data() + at);
+      // The lowest high bit that is set here is of the first byte below '!'.
+      const std::uint64_t small = (chunk - '!' * kOnes) & ~chunk & (0x80 * kOnes);
+      if (small == 0) {
+        at += lexical::kChunkBytes;
+        continue;
+      }
+      at += static_cast<std::size_t>(std::countr_zero(small)) / 8;
+      if (decoding::is_blank(text[at])) return at;
+      ++at;
+    }
+    while (at < text.size() && !decoding::is_blank(text[at])) ++at;
+    return at;
+  }
+
+  static std::uint64_t word_hash(std::string_view word, std::uint64_t hash) {
+    for (; word.size() >= lexical::kChunkBytes; word.remove_prefix(lexical::kChunkBytes)) {
+      hash = lexical::mix(hash, lexical::load_chunk(word.data()));
+    }
+    return lexical::mix(hash ^ word.size(), lexical::load_bytes(word.data(), word.size()));
+  }
+
+  // A lane is what multiplying by its factor leaves on top: the lanes of a word know nothing of
+  // each other, and all of them are a few instructions.
   void add(std::uint64_t hash) {
-    constexpr std::uint64_t kMix = 0x9E3779B97F4A7C15U;  // 2^64 over the golden ratio
-    constexpr unsigned kLaneShift = 48;
-    for (std::uint16_t& least : least_) {
-      hash = (hash ^ (hash >> 29U)) * kMix;
-      least = std::min(least, static_cast<std::uint16_t>(hash >> kLaneShift));
+    constexpr unsigned kLaneShift = 16;
+    static constexpr auto kFactors = [] {
+      std::array<std::uint32_t, kLanes> factors{};
+      std::uint64_t state = lexical::kHashFactor;
+      for (std::uint32_t& factor : factors) {
+        state = lexical::mix(state, lexical::kHashFactor);
+        factor = static_cast<std::uint32_t>(state >> 32U) | 1U;
+      }
+      return factors;
+    }();
+    const auto word = static_cast<std::uint32_t>(hash >> 32U);
+    for (std::size_t i = 0; i < kLanes; ++i) {
+      const auto lane = static_cast<std::uint16_t>((word * kFactors[i]) >> kLaneShift);
+      least_[i] = std::min(least_[i], lane);
     }
   }
 

@@ -126,23 +126,6 @@ class State : public DetectorState {
   std::shared_ptr<Counts> counts_;
 };
 
-// Of a tool nobody declared only what it says tells whether it is private.
-bool holds_personal_values(const Event& result, std::size_t scan_bytes_max) {
-  std::vector<flow::Token> tokens;
-  for (const Leaf& leaf : result.tool.result) {
-    const std::string_view text = leaf.text.substr(
-        0, cut_at_character(leaf.text, std::min(leaf.text.size(), scan_bytes_max)));
-    tokens.clear();
-    flow::tokenize(text, tokens);
-    const bool found = std::ranges::any_of(tokens, [&](const flow::Token& token) {
-      return token.kind != flow::TokenKind::kCode &&
-             session::is_personal(token.kind, text.substr(token.begin, token.end - token.begin));
-    });
-    if (found) return true;
-  }
-  return false;
-}
-
 class RuleOfTwo : public Detector {
  public:
   explicit RuleOfTwo(const Options& options) : options_(options) {}
@@ -160,7 +143,7 @@ class RuleOfTwo : public Detector {
     state.enter(static_cast<System&>(*context.system_state).counts());
     if (state.has(kAll)) return;
     if (event.type == EventType::kToolResult) {
-      on_result(event, context, state);
+      on_result(context, state);
     } else if (event.type == EventType::kToolCall) {
       on_call(event, context, state);
     }
@@ -170,7 +153,7 @@ class RuleOfTwo : public Detector {
   }
 
  private:
-  void on_result(const Event& event, const EventContext& context, State& state) const {
+  void on_result(const EventContext& context, State& state) const {
     const flow::Source* source = context.flow->source;
     if (source == nullptr) return;
     if (source->untrusted && !state.has(kUntrustedInput)) {
@@ -178,8 +161,8 @@ class RuleOfTwo : public Detector {
       state.add(kUntrustedInput);
     }
     if (!source->private_data || state.has(kPrivateData)) return;
-    if (context.tool.declared == nullptr &&
-        !holds_personal_values(event, options_.scan_bytes_max)) {
+    // Of a tool nobody declared only what it says tells whether it is private.
+    if (context.tool.declared == nullptr && context.flow->personal_end > options_.scan_bytes_max) {
       return;
     }
     state.origins[kPrivateData] = std::make_unique<Origin>(source->origin);

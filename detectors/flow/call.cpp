@@ -147,13 +147,14 @@ void CallReader::cut(const Leaf& leaf, const SessionMemory& memory) {
   cut_.clear();
   tokenize(leaf.text.substr(0, kTextBytesMax), cut_);
   limited_ |= leaf.text.size() > kTextBytesMax || tokens_.size() + cut_.size() > kTokensMax;
+  const Lexicon& lexicon = Lexicon::get();
   for (const Token& token : cut_) {
     if (tokens_.size() >= kTokensMax) return;
     const std::uint32_t hash = memory.mixed(token.hash);
     tokens_.push_back(
         {.hash = hash,
          .token = token,
-         .meaning = token.kind == TokenKind::kWord ? meaning_of(token.hash) : Meaning{},
+         .meaning = token.kind == TokenKind::kWord ? lexicon.find(token.hash) : Meaning{},
          .users = memory.said_by_principal(hash)});
     CallToken& made = tokens_.back();
     if (made.users) continue;

@@ -120,7 +120,7 @@ Judge::Facts Judge::facts(const Call& call, Asked asked, const SessionMemory& me
   }
   facts.destinations_users = destinations && users;
   facts.noun_asked = std::ranges::any_of(
-      call.nouns, [&](std::uint64_t noun) { return memory.user.contains(memory.mixed(noun)); });
+      call.nouns, [&](std::uint64_t noun) { return memory.said.by(memory.mixed(noun), kByUser); });
   // What an executor does is in its arguments, and mostly cannot be told.
   facts.general = call.effect == Effect::kExecute && (call.acts & ~kFetch) == 0;
   return facts;

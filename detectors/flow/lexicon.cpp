@@ -1,10 +1,9 @@
 #include "detectors/flow/lexicon.h"
 
-#include <array>
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
-#include <vector>
 
 #include "detectors/flow/token.h"
 
@@ -235,66 +234,35 @@ constexpr SignWords kSignWords[] = {
      "facture lettre message archivo lista página factura carta mensaje correo"},
 };
 
-class Table {
- public:
-  Table() : slots_(kSlots) {
-    for (const ActWords& row : kActWords) add_all(row.words, {.acts = row.acts});
-    for (const SignWords& row : kSignWords) add_all(row.words, {.signs = row.signs});
-    for (const Slot& slot : slots_) {
-      if (slot.hash != 0) filter_[word_of(slot.hash)] |= bit_of(slot.hash);
-    }
-  }
-
-  [[nodiscard]] Meaning find(std::uint64_t hash) const {
-    if ((filter_[word_of(hash)] & bit_of(hash)) == 0) return {};
-    for (std::size_t at = hash % kSlots;; at = (at + 1) % kSlots) {
-      if (slots_[at].hash == hash) return slots_[at].meaning;
-      if (slots_[at].hash == 0) return {};
-    }
-  }
-
- private:
-  static constexpr std::size_t kSlots = 4096;  // four times the words
-  // Most words are not known, and the slots are more than the first cache holds: a bit for each
-  // hash that is there, and few others, answers for them.
-  static constexpr std::size_t kFilterWords = 512;
-  static constexpr unsigned kFilterShift = 32;
-  static constexpr unsigned kBitShift = 26;
-  static std::size_t word_of(std::uint64_t hash) { return (hash >> kFilterShift) % kFilterWords; }
-  static std::uint64_t bit_of(std::uint64_t hash) {
-    return std::uint64_t{1} << ((hash >> kBitShift) % 64U);
-  }
-
-  struct Slot {
-    std::uint64_t hash = 0;
-    Meaning meaning;
-  };
-
-  void add_all(std::string_view words, Meaning meaning) {
-    while (!words.empty()) {
-      const std::size_t end = std::min(words.find(' '), words.size());
-      if (end > 0) add(token_hash(words.substr(0, end)), meaning);
-      words.remove_prefix(std::min(end + 1, words.size()));
-    }
-  }
-
-  void add(std::uint64_t hash, Meaning meaning) {
-    std::size_t at = hash % kSlots;
-    while (slots_[at].hash != 0 && slots_[at].hash != hash) at = (at + 1) % kSlots;
-    slots_[at].hash = hash;
-    slots_[at].meaning.acts |= meaning.acts;
-    slots_[at].meaning.signs |= meaning.signs;
-  }
-
-  std::array<std::uint64_t, kFilterWords> filter_{};
-  std::vector<Slot> slots_;
-};
-
 }  // namespace
 
-Meaning meaning_of(std::uint64_t token_hash) {
-  static const Table table;
-  return table.find(token_hash);
+const Lexicon& Lexicon::get() {
+  static const Lexicon lexicon;
+  return lexicon;
+}
+
+Lexicon::Lexicon() : slots_(kSlots) {
+  for (const ActWords& row : kActWords) add_all(row.words, {.acts = row.acts});
+  for (const SignWords& row : kSignWords) add_all(row.words, {.signs = row.signs});
+  for (const Slot& slot : slots_) {
+    if (slot.hash != 0) filter_[word_of(slot.hash)] |= bit_of(slot.hash);
+  }
+}
+
+void Lexicon::add_all(std::string_view words, Meaning meaning) {
+  while (!words.empty()) {
+    const std::size_t end = std::min(words.find(' '), words.size());
+    if (end > 0) add(token_hash(words.substr(0, end)), meaning);
+    words.remove_prefix(std::min(end + 1, words.size()));
+  }
+}
+
+void Lexicon::add(std::uint64_t hash, Meaning meaning) {
+  std::size_t at = hash % kSlots;
+  while (slots_[at].hash != 0 && slots_[at].hash != hash) at = (at + 1) % kSlots;
+  slots_[at].hash = hash;
+  slots_[at].meaning.acts |= meaning.acts;
+  slots_[at].meaning.signs |= meaning.signs;
 }
 
 }  // namespace tocsin::flow

@@ -2,7 +2,11 @@
 // Spanish, Italian, Portuguese and Dutch for the acts that matter.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
+#include <string_view>
+#include <vector>
 
 namespace tocsin::flow {
 
@@ -64,7 +68,47 @@ struct Meaning {
   Signs signs = 0;
 };
 
-// Of a word, by its token hash; nothing for words that are not known.  Thread-safe.
-Meaning meaning_of(std::uint64_t token_hash);
+// Meanings by token hash.  Immutable; thread-safe.
+class Lexicon {
+ public:
+  // The one there is, made when it is first asked for: whoever looks many words up asks once.
+  static const Lexicon& get();
+
+  // Nothing for words that are not known.
+  [[nodiscard]] Meaning find(std::uint64_t hash) const {
+    if ((filter_[word_of(hash)] & bit_of(hash)) == 0) return {};
+    for (std::size_t at = hash % kSlots;; at = (at + 1) % kSlots) {
+      if (slots_[at].hash == hash) return slots_[at].meaning;
+      if (slots_[at].hash == 0) return {};
+    }
+  }
+
+ private:
+  static constexpr std::size_t kSlots = 4096;  // four times the words
+  // Most words are not known, and the slots are more than the first cache holds: a bit for each
+  // hash that is there, and few others, answers for them.
+  static constexpr std::size_t kFilterWords = 512;
+  static constexpr unsigned kFilterShift = 32;
+  static constexpr unsigned kBitShift = 26;
+  static std::size_t word_of(std::uint64_t hash) { return (hash >> kFilterShift) % kFilterWords; }
+  static std::uint64_t bit_of(std::uint64_t hash) {
+    return std::uint64_t{1} << ((hash >> kBitShift) % 64U);
+  }
+
+  struct Slot {
+    std::uint64_t hash = 0;
+    Meaning meaning;
+  };
+
+  Lexicon();
+  void add_all(std::string_view words, Meaning meaning);
+  void add(std::uint64_t hash, Meaning meaning);
+
+  std::array<std::uint64_t, kFilterWords> filter_{};
+  std::vector<Slot> slots_;
+};
+
+// Of one word.
+inline Meaning meaning_of(std::uint64_t token_hash) { return Lexicon::get().find(token_hash); }
 
 }  // namespace tocsin::flow

@@ -1,6 +1,7 @@
 #include "detectors/flow/memory.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -17,35 +18,52 @@ bool is_crowded(std::size_t items, std::size_t slots) { return 4 * (items + 1) >
 }  // namespace
 
 bool HashSet::insert(std::uint32_t hash) {
-  if (contains(hash)) return true;
+  if (slots_.empty()) grow();
+  std::size_t at = slot_of(hash);
+  if (slots_[at] == hash) return true;
   if (size_ >= items_max_) return false;
-  if (is_crowded(size_, slots_.size())) grow();
-  const std::size_t mask = slots_.size() - 1;
-  std::size_t at = (hash >> 1U) & mask;
-  while (slots_[at] != 0) at = (at + 1) & mask;
+  if (is_crowded(size_, slots_.size())) {
+    grow();
+    at = slot_of(hash);
+  }
   slots_[at] = hash;
   ++size_;
   return true;
 }
 
-bool HashSet::contains(std::uint32_t hash) const {
-  if (slots_.empty()) return false;
-  const std::size_t mask = slots_.size() - 1;
-  for (std::size_t at = (hash >> 1U) & mask; slots_[at] != 0; at = (at + 1) & mask) {
-    if (slots_[at] == hash) return true;
-  }
-  return false;
-}
-
 void HashSet::grow() {
   std::vector<std::uint32_t> before(std::max(kSlotsMin, 2 * slots_.size()));
   before.swap(slots_);
-  const std::size_t mask = slots_.size() - 1;
   for (const std::uint32_t hash : before) {
-    if (hash == 0) continue;
-    std::size_t at = (hash >> 1U) & mask;
-    while (slots_[at] != 0) at = (at + 1) & mask;
-    slots_[at] = hash;
+    if (hash != 0) slots_[slot_of(hash)] = hash;
+  }
+}
+
+bool SaidWords::add(std::uint32_t hash, Sayers by, std::size_t words_max) {
+  if (slots_.empty()) grow();
+  std::size_t at = slot_of(hash);
+  if ((slots_[at] & by) != 0) return true;
+  std::uint16_t& words = words_[static_cast<std::size_t>(std::countr_zero(by))];
+  if (words >= words_max) return false;
+  if (slots_[at] == 0) {
+    if (is_crowded(size_, slots_.size())) {
+      grow();
+      at = slot_of(hash);
+    }
+    slots_[at] = hash & ~kSayers;
+    ++size_;
+  }
+  slots_[at] |= by;
+  ++words;
+  return true;
+}
+
+// By half: of many sessions the tables are most of the memory, and doubled ones are half empty.
+void SaidWords::grow() {
+  std::vector<std::uint32_t> before(std::max(kSlotsMin, slots_.size() + slots_.size() / 2));
+  before.swap(slots_);
+  for (const std::uint32_t word : before) {
+    if (word != 0) slots_[slot_of(word)] = word;
   }
 }
 
@@ -91,10 +109,10 @@ void Sightings::grow() {
 }
 
 std::size_t SessionMemory::bytes() const {
-  std::size_t sum =
-      user.bytes() + names.bytes() + system.bytes() + own.bytes() + sightings.bytes() +
-      sources.capacity() * sizeof(Source) + instructions.capacity() * sizeof(Instruction) +
-      pending.capacity() * sizeof(PendingCall) + filled.capacity() * sizeof(filled[0]);
+  std::size_t sum = said.bytes() + sightings.bytes() + sources.capacity() * sizeof(Source) +
+                    instructions.capacity() * sizeof(Instruction) +
+                    pending.capacity() * sizeof(PendingCall) +
+                    filled.capacity() * sizeof(filled[0]);
   for (const Instruction& instruction : instructions) {
     sum += instruction.tokens.capacity() * sizeof(instruction.tokens[0]);
   }

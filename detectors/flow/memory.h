@@ -5,6 +5,7 @@
 // can choose a text that collides with the user's.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -21,16 +22,66 @@ class HashSet {
   explicit HashSet(std::size_t items_max) : items_max_(items_max) {}
   // False when there is no room.
   bool insert(std::uint32_t hash);
-  [[nodiscard]] bool contains(std::uint32_t hash) const;
+  [[nodiscard]] bool contains(std::uint32_t hash) const {
+    return !slots_.empty() && slots_[slot_of(hash)] == hash;
+  }
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] std::size_t bytes() const { return slots_.capacity() * sizeof(slots_[0]); }
 
  private:
+  // Where the hash is or would be; there are slots, and a free one among them.
+  [[nodiscard]] std::size_t slot_of(std::uint32_t hash) const {
+    const std::size_t mask = slots_.size() - 1;
+    std::size_t at = (hash >> 1U) & mask;
+    while (slots_[at] != 0 && slots_[at] != hash) at = (at + 1) & mask;
+    return at;
+  }
   void grow();
 
   std::size_t items_max_;
   std::size_t size_ = 0;
   std::vector<std::uint32_t> slots_;  // a power of two; 0: free
+};
+
+// Who said a word, or how, as bits.
+using Sayers = std::uint32_t;
+inline constexpr Sayers kByUser = 1U << 0U;
+inline constexpr Sayers kNamed = 1U << 1U;  // the user's: an identifier, with a capital, in quotes
+inline constexpr Sayers kBySystem = 1U << 2U;  // an identifier of the system prompt
+inline constexpr Sayers kByAgent = 1U << 3U;   // in a call's arguments: read again, it is an echo
+
+// What was said and by whom, in one table: the same words recur, and who said one is asked at once.
+// Of a hash 28 bits are kept, so among a thousand words one in 270,000 that nobody said seems to
+// have been.  Of each sayer so many words are kept; full, it takes no more of that one.
+class SaidWords {
+ public:
+  // False when there is no room.  `by`: one sayer; `words_max`: of that one.
+  bool add(std::uint32_t hash, Sayers by, std::size_t words_max);
+  [[nodiscard]] Sayers by(std::uint32_t hash) const {
+    return slots_.empty() ? 0 : slots_[slot_of(hash)] & kSayers;
+  }
+  [[nodiscard]] bool by(std::uint32_t hash, Sayers any_of) const {
+    return (by(hash) & any_of) != 0;
+  }
+  [[nodiscard]] std::size_t bytes() const { return slots_.capacity() * sizeof(slots_[0]); }
+
+ private:
+  static constexpr Sayers kSayers = kByUser | kNamed | kBySystem | kByAgent;
+
+  // Where the hash is or would be; there are slots, and a free one among them.
+  [[nodiscard]] std::size_t slot_of(std::uint32_t hash) const {
+    const std::uint32_t kept = hash & ~kSayers;
+    std::size_t at = (std::uint64_t{kept} * slots_.size()) >> 32U;
+    while (slots_[at] != 0 && (slots_[at] & ~kSayers) != kept) {
+      if (++at == slots_.size()) at = 0;
+    }
+    return at;
+  }
+  void grow();
+
+  std::vector<std::uint32_t> slots_;  // a hash and its sayers; 0: free
+  std::uint32_t size_ = 0;
+  std::array<std::uint16_t, 4> words_{};  // by sayer
 };
 
 // Where an identifier was seen.
@@ -111,9 +162,9 @@ inline constexpr std::size_t kSourcesMax = 64;
 inline constexpr std::size_t kFilledMax = 16;
 
 inline constexpr std::size_t kInstructionsMax = 24;
-inline constexpr std::size_t kUserTokensMax = 4096;
-inline constexpr std::size_t kOwnTokensMax = 2048;
-inline constexpr std::size_t kSightingsMax = 1024;  // of each generation
+inline constexpr std::size_t kUserTokensMax = 4096;  // and of the system prompt
+inline constexpr std::size_t kOwnTokensMax = 2048;   // of the agent
+inline constexpr std::size_t kSightingsMax = 1024;   // of each generation
 
 // Plain data with bounded containers; the reader writes it, detectors only read.
 struct SessionMemory {
@@ -127,7 +178,7 @@ struct SessionMemory {
     return high == 0 ? 2U : high;
   }
   [[nodiscard]] bool said_by_principal(std::uint32_t hash) const {
-    return user.contains(hash) || system.contains(hash);
+    return said.by(hash, kByUser | kBySystem);
   }
   // The result with this number, counted from the session's first; null once it is forgotten.
   [[nodiscard]] const Source* source(std::uint32_t number) const {
@@ -138,10 +189,7 @@ struct SessionMemory {
   [[nodiscard]] std::size_t bytes() const;
 
   std::uint64_t seed;
-  HashSet user{kUserTokensMax};
-  HashSet names{kUserTokensMax};  // the user's: identifiers, words with a capital or behind a quote
-  HashSet system{kUserTokensMax};  // identifiers of the system prompt
-  HashSet own{kOwnTokensMax};      // words of the agent's arguments: what it reads again is an echo
+  SaidWords said;
   Sightings sightings{kSightingsMax};
   std::vector<Source> sources;  // the latest kSourcesMax
   std::uint32_t sources_forgotten = 0;

@@ -158,8 +158,9 @@ class Reader {
       clause.acts |= meaning(i).acts;
     }
     ask_by_verb(clause);
-    if (!clause.asks) ask_by_modal(clause);
-    if (!clause.asks) ask_by_question(clause);
+    // Few clauses have a word with which these begin; "to" is one before a verb.
+    if (!clause.asks && (all & (kModal | kPolite | kYou | kBeforeVerb)) != 0) ask_by_modal(clause);
+    if (!clause.asks && (all & kCan) != 0) ask_by_question(clause);
     clause.frames = frames(clause, all);
   }
 
@@ -470,8 +471,9 @@ void read_text(std::string_view text, Reading& reading) {
   reading.passages.clear();
   tokenize(text, reading.tokens);
   reading.meanings.resize(reading.tokens.size());
-  std::ranges::transform(reading.tokens, reading.meanings.begin(), [](const Token& token) {
-    return token.kind == TokenKind::kWord ? meaning_of(token.hash) : Meaning{};
+  const Lexicon& lexicon = Lexicon::get();
+  std::ranges::transform(reading.tokens, reading.meanings.begin(), [&](const Token& token) {
+    return token.kind == TokenKind::kWord ? lexicon.find(token.hash) : Meaning{};
   });
   Reader(reading).run();
 }

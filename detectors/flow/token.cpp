@@ -11,14 +11,11 @@
 namespace tocsin::flow {
 namespace {
 
+using word::Hash;
 using word::is_plural;
-using word::kOffset;
 using word::lower;
 using word::PlainWord;
 using word::read_plain;
-using word::step;
-
-using word::finish;
 
 constexpr std::size_t kAccountDigitsMin = 7;
 constexpr std::size_t kGroupBytesMax = 8;    // of one group of a long number
@@ -43,8 +40,22 @@ constexpr std::array<Class, 256> kClasses = [] {
   return classes;
 }();
 
+// Where no token begins, whatever stands behind it: not a slash, plus or tilde, nor the backslash
+// of a line break that was written out.
+constexpr std::array<bool, 256> kPasses = [] {
+  std::array<bool, 256> passes{};
+  for (std::size_t byte = 0; byte < passes.size(); ++byte) {
+    passes[byte] = kClasses[byte] == kOther || kClasses[byte] == kConnector;
+  }
+  for (const char byte : std::string_view("/+~\\")) {
+    passes[static_cast<unsigned char>(byte)] = false;
+  }
+  return passes;
+}();
+
 Class class_of(char byte) { return kClasses[static_cast<unsigned char>(byte)]; }
 bool is_part(char byte) { return class_of(byte) == kLetter || class_of(byte) == kDigit; }
+bool is_ascii(char byte) { return static_cast<unsigned char>(byte) < 0x80; }
 
 // Bytes of the character at `at` when it is beyond ASCII and no letter: 0, it is one or part of
 // one.  Spaces, quotes, dashes, invisible characters, symbols and pictures, by their blocks.
@@ -94,8 +105,16 @@ class Cutter {
       : text_(text), out_(out), start_(out.size()), room_(start_ + kTokensMax) {}
 
   void run() {
+    // No byte begins more than two tokens: of a text that is short enough nobody has to count.
+    const bool may_fill = text_.size() > kTokensMax / 3;
     std::size_t at = 0;
-    while (at < text_.size() && out_.size() + kLongNumbersMax < room_) {
+    while (!may_fill || out_.size() + kLongNumbersMax < room_) {
+      while (at < text_.size() && kPasses[static_cast<unsigned char>(text_[at])]) ++at;
+      if (at >= text_.size()) return;
+      if (const std::size_t word_end = short_word(at); word_end != at) {
+        at = word_end;
+        continue;
+      }
       if (!begins(at)) {
         at += std::max<std::size_t>(escaped_break(at) ? 2 : 1, mark_bytes(text_, at));
         continue;
@@ -111,15 +130,32 @@ class Cutter {
   }
 
  private:
-  // Most of a text is words of ASCII letters: they are hashed while their end is looked for.  The
-  // end of the word that was appended; `at`: something else stands there, or goes on behind it.
+  // Most of a text is words of at most eight ASCII letters with a blank, a bracket or nothing
+  // behind them: one load, and no loop whose end cannot be foretold.  The end of the word that was
+  // appended; `at`: something else stands there.
+  std::size_t short_word(std::size_t at) {
+    const std::uint64_t chunk = lexical::load_padded(text_, at);
+    const std::size_t size = lexical::letters_in_front(chunk);
+    const std::size_t end = at + size;
+    if (size == 0 || (end < text_.size() && class_of(text_[end]) != kOther)) return at;
+    const bool plural = is_plural(text_.substr(at, size));
+    out_.push_back({.hash = word::hash_short(chunk, size - (plural ? 1 : 0)),
+                    .begin = static_cast<std::uint32_t>(at),
+                    .end = static_cast<std::uint32_t>(end),
+                    .kind = TokenKind::kWord,
+                    .capital = static_cast<unsigned char>(chunk) <= 'Z',
+                    .inflected = plural});
+    return end;
+  }
+
+  // Any other word of ASCII letters; the same.
   std::size_t plain_word(std::size_t at) {
     const PlainWord word = read_plain(text_, at);
     if (word.end == at) return at;
     const std::size_t contracted = contraction_end(at, word.end);
     if (contracted == 0 && !ends_word(word.end)) return at;
     const std::size_t end = contracted != 0 ? contracted : word.end;
-    out_.push_back({.hash = contracted != 0 ? finish(step(word.state, 't')) : word.hash(),
+    out_.push_back({.hash = contracted != 0 ? contraction_hash(at, word.end) : word.hash,
                     .begin = static_cast<std::uint32_t>(at),
                     .end = static_cast<std::uint32_t>(end),
                     .kind = TokenKind::kWord,
@@ -131,7 +167,8 @@ class Cutter {
   // "don't", "can’t" are the words that are also written "dont", "cant": where the word that
   // begins at `begin`, its letters up to `end`, is over; 0: it is no such word.
   [[nodiscard]] std::size_t contraction_end(std::size_t begin, std::size_t end) const {
-    if (end - begin < 2 || end >= text_.size() || lower(text_[end - 1]) != 'n') return 0;
+    if (end >= text_.size() || (text_[end] != '\'' && is_ascii(text_[end]))) return 0;
+    if (end - begin < 2 || lower(text_[end - 1]) != 'n') return 0;
     constexpr std::string_view kApostrophe = "\u2019";
     const std::size_t bytes = text_[end] == '\''                           ? 1
                               : text_.substr(end).starts_with(kApostrophe) ? kApostrophe.size()
@@ -139,6 +176,13 @@ class Cutter {
     const std::size_t last = end + bytes;
     if (bytes == 0 || last >= text_.size() || lower(text_[last]) != 't') return 0;
     return part_at(last + 1) ? 0 : last + 1;
+  }
+
+  [[nodiscard]] std::uint64_t contraction_hash(std::size_t begin, std::size_t end) const {
+    Hash hash;
+    for (const char letter : text_.substr(begin, end - begin)) hash.add(lower(letter));
+    hash.add('t');
+    return hash.value();
   }
 
   // Whether a run of letters is over at `at`: nothing that connects stands there.
@@ -178,7 +222,8 @@ class Cutter {
   }
 
   [[nodiscard]] bool part_at(std::size_t at) const {
-    return at < text_.size() && is_part(text_[at]) && mark_bytes(text_, at) == 0;
+    return at < text_.size() && is_part(text_[at]) &&
+           (is_ascii(text_[at]) || mark_bytes(text_, at) == 0);
   }
 
   // Whether the connector at `at` holds together what stands on both sides of it.
@@ -212,7 +257,7 @@ class Cutter {
       const char byte = text_[at];
       switch (class_of(byte)) {
         case kLetter:
-          if (mark_bytes(text_, at) > 0) return at;
+          if (!is_ascii(byte) && mark_bytes(text_, at) > 0) return at;
           shape_.underscore |= byte == '_';
           ++shape_.letters;
           break;
@@ -278,13 +323,13 @@ class Cutter {
   }
 
   static std::uint64_t hash_all(std::string_view run) {
-    std::uint64_t state = kOffset;
+    Hash hash;
     char last = 0;
     for (const char byte : run) {
-      state = step(state, lower_behind(last, byte));
+      hash.add(lower_behind(last, byte));
       last = byte;
     }
-    return finish(state);
+    return hash.value();
   }
 
   void emit_url(Token token, std::string_view run) {
@@ -329,12 +374,12 @@ class Cutter {
 
   void emit_number(Token token, std::string_view run) {
     const bool date = shape_.dashes == 2 && run.size() == 10 && run[4] == '-';
-    std::uint64_t state = kOffset;
+    Hash hash;
     if (shape_.digits >= kAccountDigitsMin && !date && shape_.dots == 0 && shape_.slashes == 0) {
       token.kind =
           run.find(',') == std::string_view::npos ? TokenKind::kAccount : TokenKind::kNumber;
       for (const char byte : run) {
-        if (class_of(byte) == kDigit) state = step(state, byte);
+        if (class_of(byte) == kDigit) hash.add(byte);
       }
     } else {
       token.kind = TokenKind::kNumber;
@@ -344,10 +389,10 @@ class Cutter {
         if (run.find_first_not_of('0', dot + 1) == std::string_view::npos) run = run.substr(0, dot);
       }
       for (const char byte : run) {
-        if (byte != ',' && byte != '+') state = step(state, byte);
+        if (byte != ',' && byte != '+') hash.add(byte);
       }
     }
-    token.hash = finish(state);
+    token.hash = hash.value();
     out_.push_back(token);
     join_groups();
   }
@@ -367,18 +412,15 @@ class Cutter {
   }
 
   void emit_word(Token token, std::string_view run) {
-    std::uint64_t state = kOffset;
-    std::uint64_t before = kOffset;
+    token.inflected = is_plural(run);
+    Hash hash;
     char last = 0;
-    for (const char byte : run) {
+    for (const char byte : run.substr(0, run.size() - (token.inflected ? 1 : 0))) {
       if (byte == '-') continue;  // e-mail, email
-      before = state;
-      state = step(state, lower_behind(last, byte));
+      hash.add(lower_behind(last, byte));
       last = byte;
     }
-    const bool plural = is_plural(run);
-    token.inflected = plural;
-    token.hash = finish(plural ? before : state);
+    token.hash = hash.value();
     out_.push_back(token);
   }
 
@@ -397,16 +439,16 @@ class Cutter {
     if (groups < 2) return;
     const std::string_view whole =
         text_.substr(out_[first].begin, out_.back().end - out_[first].begin);
-    std::uint64_t state = kOffset;
+    Hash hash;
     std::size_t bytes = 0;
     for (const char byte : whole) {
       if (!is_part(byte)) continue;
-      state = step(state, lower(byte));
+      hash.add(lower(byte));
       ++bytes;
     }
     const bool iban = starts_iban(out_[first]);
     if (bytes < (iban ? kIbanBytesMin : kAccountDigitsMin + 1)) return;
-    const Token number{.hash = finish(state),
+    const Token number{.hash = hash.value(),
                        .begin = out_[first].begin,
                        .end = out_.back().end,
                        .kind = TokenKind::kAccount};
@@ -464,7 +506,7 @@ class Cutter {
 
 std::uint64_t token_hash(std::string_view word) {
   if (const PlainWord plain = read_plain(word, 0); !word.empty() && plain.end == word.size()) {
-    return plain.hash();
+    return plain.hash;
   }
   std::vector<Token> tokens;
   tokenize(word, tokens);

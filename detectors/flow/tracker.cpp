@@ -4,6 +4,7 @@
 #include <cctype>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -35,13 +36,26 @@ bool for_each_part(std::string_view text, const Read& read) {
   return false;
 }
 
+// How many bytes stand before the first beyond ASCII, or a few less; one at least, when that is the
+// first.
+std::size_t ascii_in_front(std::string_view text) {
+  constexpr std::uint64_t kHighBits = 0x8080'8080'8080'8080;
+  std::size_t at = 1;
+  std::uint64_t chunk = 0;
+  for (; at + sizeof chunk <= text.size(); at += sizeof chunk) {
+    std::memcpy(&chunk, text.data() + at, sizeof chunk);
+    if ((chunk & kHighBits) != 0) break;
+  }
+  return at;
+}
+
 // Characters that nobody sees: they part a word for whoever reads bytes, and the reader of the
 // decoded text sees it whole.
 bool hides_characters(std::string_view text) {
   constexpr unsigned char kAsciiMax = 0x7F;
   for (std::size_t at = 0; at < text.size();) {
     if (static_cast<unsigned char>(text[at]) <= kAsciiMax) {
-      ++at;
+      at += ascii_in_front(text.substr(at));
       continue;
     }
     const CodePoint c = first_code_point(text.substr(at));
@@ -75,7 +89,7 @@ void Tracker::on_system(const Event& event, SessionMemory& memory) {
     tokenize(part, reading_.tokens);
     for (const Token& token : reading_.tokens) {
       if (!is_identifier(token.kind)) continue;
-      memory.limited |= !memory.system.insert(memory.mixed(token.hash));
+      memory.limited |= !memory.said.add(memory.mixed(token.hash), kBySystem, kUserTokensMax);
     }
   };
   memory.limited |= !for_each_part(event.text, learn);
@@ -98,9 +112,9 @@ void Tracker::learn_user_words(SessionMemory& memory) {
     while (clause + 1 < reading_.clauses.size() && reading_.clauses[clause].last <= i) ++clause;
     const Token& token = reading_.tokens[i];
     const std::uint32_t hash = memory.mixed(token.hash);
-    memory.limited |= !memory.user.insert(hash);
+    memory.limited |= !memory.said.add(hash, kByUser, kUserTokensMax);
     if (is_identifier(token.kind) || is_name(i, reading_.clauses[clause])) {
-      memory.limited |= !memory.names.insert(hash);
+      memory.limited |= !memory.said.add(hash, kNamed, kUserTokensMax);
     }
   }
 }
@@ -110,14 +124,17 @@ bool Tracker::is_name(std::uint32_t index, const Clause& clause) const {
   const Token& token = reading_.tokens[index];
   const std::string_view text = reading_.text;
   if (token.end - token.begin < 2) return false;
-  const auto behind = [&](std::string_view quote) {
-    return text.substr(0, token.begin).ends_with(quote);
-  };
-  // In "user's" the mark is no quote.
-  const bool apostrophe =
-      token.begin > 1 && std::isalnum(static_cast<unsigned char>(text[token.begin - 2])) != 0;
-  if (behind("\"") || behind("`") || behind("\u201C") || behind("\u2018")) return true;
-  if (behind("'")) return !apostrophe;
+  const char before = token.begin > 0 ? text[token.begin - 1] : ' ';
+  if (before != ' ') {
+    const auto behind = [&](std::string_view quote) {
+      return text.substr(0, token.begin).ends_with(quote);
+    };
+    // In "user's" the mark is no quote.
+    const bool apostrophe =
+        token.begin > 1 && std::isalnum(static_cast<unsigned char>(text[token.begin - 2])) != 0;
+    if (before == '"' || before == '`' || behind("\u201C") || behind("\u2018")) return true;
+    if (before == '\'') return !apostrophe;
+  }
   const Signs signs = reading_.meanings[index].signs;
   return token.capital && index > clause.first && (signs & (kStop | kSpeaker | kYou)) == 0;
 }
@@ -141,15 +158,15 @@ void Tracker::remember(const Call& call, const Event& event, SessionMemory& memo
   if (flow_.obeying) pending.points = static_cast<float>(flow_.obeying->points);
   for (const CallToken& token : call.tokens) {
     pending.named |=
-        memory.names.contains(token.hash) || (token.users && is_content(token.meaning));
-    memory.limited |= !memory.own.insert(token.hash);
+        memory.said.by(token.hash, kNamed) || (token.users && is_content(token.meaning));
+    memory.limited |= !memory.said.add(token.hash, kByAgent, kOwnTokensMax);
     if (token.users || !is_identifier(token.token.kind)) continue;
     const Source* source = token.source;
     pending.near_named |= source != nullptr && (source->named || source->near_named);
     if (pending.parent == 0) pending.parent = instruction_with(token.hash, memory);
   }
   for (const std::uint64_t noun : call.nouns) {
-    pending.named |= memory.user.contains(memory.mixed(noun));
+    pending.named |= memory.said.by(memory.mixed(noun), kByUser);
   }
   for (const Argument& argument : call.arguments) {
     const bool named = std::ranges::any_of(argument.tokens, [](const CallToken& token) {
@@ -257,13 +274,17 @@ void Tracker::read_value(std::string_view text, const Event& event, std::size_t 
     }
     for (std::size_t i = 0; i < reading_.tokens.size(); ++i) {
       const Token& token = reading_.tokens[i];
+      const bool personal = token.kind == TokenKind::kAccount || token.kind == TokenKind::kEmail;
+      if (personal && part.data() == text.data() && leaf < event.tool.result.size()) {
+        flow_.personal_end = std::min(flow_.personal_end, token.end);
+      }
       // Of somebody who only wants to be told something any word that returns in an act counts.
       const bool counts = is_identifier(token.kind) ||
                           (memory.wishes.only_informs() &&
                            (token.kind == TokenKind::kNumber || is_content(reading_.meanings[i])));
       if (!counts) continue;
       const std::uint32_t hash = memory.mixed(token.hash);
-      if (memory.own.contains(hash) || memory.said_by_principal(hash)) continue;
+      if (memory.said.by(hash, kByAgent | kByUser | kBySystem)) continue;
       memory.sightings.at(hash).see(source_index,
                                     in_passage_[i] != 0 ? Sighting::kAsked : Sighting::kAmbient);
     }
@@ -286,7 +307,7 @@ bool Tracker::is_named(const Passage& passage, const Event& event, std::size_t l
   const std::uint32_t begin =
       passage.first > kNamingReach ? passage.first - static_cast<std::uint32_t>(kNamingReach) : 0;
   for (std::uint32_t i = begin; i < passage.first; ++i) {
-    if (memory.names.contains(memory.mixed(reading_.tokens[i].hash))) return true;
+    if (memory.said.by(memory.mixed(reading_.tokens[i].hash), kNamed)) return true;
   }
   if (!named_around_) named_around_ = is_named_around(event, leaf, memory);
   return *named_around_;
@@ -307,7 +328,7 @@ bool Tracker::is_named_around(const Event& event, std::size_t leaf, const Sessio
     around_.clear();
     tokenize(leaves[i].text.substr(0, kFieldBytes), around_);
     for (const Token& token : around_) {
-      if (memory.names.contains(memory.mixed(token.hash))) return true;
+      if (memory.said.by(memory.mixed(token.hash), kNamed)) return true;
     }
   }
   return false;
@@ -321,11 +342,11 @@ void Tracker::keep(const Passage& passage, const Event& event, std::size_t leaf,
   for (std::uint32_t i = passage.first; i < passage.last; ++i) {
     const Token& token = reading_.tokens[i];
     const std::uint32_t hash = memory.mixed(token.hash);
-    const bool theirs = is_identifier(token.kind) && !memory.own.contains(hash);
+    const bool theirs = is_identifier(token.kind) && !memory.said.by(hash, kByAgent);
     made.tokens.push_back(hash | (theirs ? 1U : 0U));
     if (token.kind == TokenKind::kWord && !is_content(reading_.meanings[i])) continue;
     ++content;
-    if (memory.own.contains(hash) || memory.user.contains(hash)) ++own;
+    if (memory.said.by(hash, kByAgent | kByUser)) ++own;
   }
   if (content > 0 && static_cast<double>(own) >= kEchoShare * static_cast<double>(content)) return;
   std::fill(in_passage_.begin() + passage.first, in_passage_.begin() + passage.last, 1);

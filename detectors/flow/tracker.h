@@ -39,6 +39,8 @@ struct Carried {
 
 // What one event is in its session.  Views and pointers live until the next event of the worker.
 struct Flow {
+  static constexpr std::uint32_t kNoEnd = UINT32_MAX;
+
   const SessionMemory* memory = nullptr;
   // Of a tool_call.
   Asked asked = Asked::kMaybe;
@@ -50,6 +52,9 @@ struct Flow {
   const Source* source = nullptr;  // what was read
   std::string_view asking;         // the most framed passage; empty: none
   Frames asking_frames = 0;
+  // Where the first address or account number of a value of the result ends, of all values the
+  // least: bytes of the value, as it stands; kNoEnd: there is none in what was read of them.
+  std::uint32_t personal_end = kNoEnd;
   std::optional<double> carried_out;  // points of the call it answers, which it did not refuse
 };
 

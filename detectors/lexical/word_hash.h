@@ -35,6 +35,14 @@ inline std::uint64_t load_chunk(const char* bytes) {
   return chunk;
 }
 
+// The eight bytes from `at` on; of what is behind the text's end, zeros.  `at` is within the text.
+inline std::uint64_t load_padded(std::string_view text, std::size_t at) {
+  const std::size_t rest = text.size() - at;
+  if (rest >= kChunkBytes) return load_chunk(text.data() + at);
+  if (text.size() < kChunkBytes) return load_bytes(text.data() + at, rest);
+  return load_chunk(text.data() + text.size() - kChunkBytes) >> (8 * (kChunkBytes - rest));
+}
+
 // How many of a chunk's eight bytes are ASCII letters before the first that is none.
 constexpr std::size_t letters_in_front(std::uint64_t chunk) {
   constexpr std::uint64_t kOnes = 0x0101'0101'0101'0101;

@@ -239,10 +239,11 @@ void WordReader::finish(Word& word) {
 // A word of at most eight ASCII letters, as most are, without loops whose ends cannot be foretold.
 // False: something else stands there.
 bool WordReader::read_short(Word& word) {
-  if (text_.size() - at_ <= kChunkBytes) return false;
-  const std::uint64_t chunk = load_chunk(text_.data() + at_);
+  const std::uint64_t chunk = load_padded(text_, at_);
   const std::size_t size = letters_in_front(chunk);
-  if (size == 0 || !kEndsWord[static_cast<unsigned char>(text_[at_ + size])]) return false;
+  const std::size_t end = at_ + size;
+  if (size == 0) return false;
+  if (end < text_.size() && !kEndsWord[static_cast<unsigned char>(text_[end])]) return false;
   AsciiLook look{.hash = size, .stem = 0, .upper = 0};
   look.add(chunk, size);
   if (size > kStemBytes) look.stem = stem_of(chunk | kLowerBits);

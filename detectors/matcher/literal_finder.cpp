@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cstring>
-#include <limits>
 #include <numeric>
 #include <utility>
 
@@ -57,35 +56,22 @@ void LowerText::assign(std::string_view text) {
 
 LiteralFinder::LiteralFinder(std::span<const std::string> literals)
     : literals_(literals.begin(), literals.end()) {
-  for (std::size_t bytes = kLiteralMin; bytes <= kWindowMax; ++bytes) {
-    std::vector<std::uint32_t> members;
-    for (std::uint32_t i = 0; i < literals_.size(); ++i) {
-      const std::size_t size = literals_[i].size();
-      const bool is_in_bounds = size >= kLiteralMin && size <= kLiteralMax;
-      CHECK(is_in_bounds);
-      if (std::min(size, kWindowMax) == bytes) members.push_back(i);
-    }
-    if (!members.empty()) widths_.emplace_back(bytes, literals_, members);
-  }
-}
-
-LiteralFinder::Width::Width(std::size_t bytes, std::span<const std::string> literals,
-                            std::span<const std::uint32_t> members)
-    : bytes_(bytes),
-      mask_(std::numeric_limits<std::uint32_t>::max() >> (8 * (kWindowMax - bytes))) {
-  const auto wanted = static_cast<unsigned>(std::bit_width(members.size() * kHashesPerLiteral));
+  if (literals_.empty()) return;
+  const auto wanted = static_cast<unsigned>(std::bit_width(literals_.size() * kHashesPerLiteral));
   const unsigned hash_bits = std::clamp(wanted, kHashBitsMin, kHashBitsMax);
   const unsigned bucket_bits =
-      std::min(hash_bits, static_cast<unsigned>(std::bit_width(members.size())) + 1);
+      std::min(hash_bits, static_cast<unsigned>(std::bit_width(literals_.size())) + 2);
   shift_ = 32 - hash_bits;
   bucket_shift_ = hash_bits - bucket_bits;
   is_hash_.resize(std::size_t{1} << hash_bits);
 
   std::vector<std::pair<std::uint32_t, Entry>> by_hash;
-  for (const std::uint32_t member : members) {
-    const std::string& literal = literals[member];
-    const std::size_t at = rarest_window(literal, bytes_);
-    Entry entry{.literal = member,
+  for (std::uint32_t i = 0; i < literals_.size(); ++i) {
+    const std::string& literal = literals_[i];
+    const bool is_in_bounds = literal.size() >= kLiteralMin && literal.size() <= kLiteralMax;
+    CHECK(is_in_bounds);
+    const std::size_t at = rarest_window(literal, kWindow);
+    Entry entry{.literal = i,
                 .offset = static_cast<std::uint16_t>(at),
                 .has_more = literal.size() > sizeof(Entry::head)};
     const std::size_t known = std::min(literal.size(), sizeof entry.head);
@@ -93,7 +79,7 @@ LiteralFinder::Width::Width(std::size_t bytes, std::span<const std::string> lite
     std::memset(&entry.mask, 0xFF, known);
     LowerText padded;
     padded.assign(literal);
-    by_hash.emplace_back(hash(padded.view().data() + at), entry);
+    by_hash.emplace_back(hash(padded.view().data() + at, shift_), entry);
   }
   std::ranges::stable_sort(by_hash, {}, &std::pair<std::uint32_t, Entry>::first);
   buckets_.resize((std::size_t{1} << bucket_bits) + 1);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "detectors/matcher/rune_set.h"
+#include "detectors/validate/ascii_set.h"
 
 namespace tocsin::matcher {
 namespace {
@@ -106,24 +107,11 @@ const ByteSet kDigits = set_of("0123456789");
 const ByteSet kToken = kDigits | set_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-");
 const ByteSet kEncoded = kToken | set_of(".+/~=");
 
-// Whether so many bytes one after the other are in a set.  Without branches: vector code, where
-// looking byte by byte mispredicts at every word.
-template <std::size_t kBytes, typename IsIn>
-bool has_stretch(std::string_view text, IsIn is_in) {
-  constexpr std::size_t kBlock = 256;
-  std::array<std::uint8_t, kBlock + kBytes - 1> all{};  // of so many bytes from here on: all are
-  for (std::size_t begin = 0; begin + kBytes <= text.size(); begin += kBlock) {
-    const std::size_t size = std::min(all.size(), text.size() - begin);
-    const char* const at = text.data() + begin;
-    for (std::size_t i = 0; i < size; ++i) all[i] = is_in(static_cast<unsigned char>(at[i]));
-    for (std::size_t have = 1; have < kBytes;) {
-      const std::size_t more = std::min(have, kBytes - have);
-      have += more;
-      for (std::size_t i = 0; i + have <= size; ++i) all[i] &= all[i + more];
-    }
-    std::uint8_t any = 0;
-    for (std::size_t i = 0; i + kBytes <= size; ++i) any |= all[i];
-    if (any != 0) return true;
+// Whether so many bytes one after the other are in a set.
+bool has_stretch(std::string_view text, const validate::AsciiSet& of, std::size_t bytes) {
+  const std::size_t step = validate::AsciiSet::kBlock - (bytes - 1);
+  for (std::size_t at = 0; at + bytes <= text.size(); at += step) {
+    if (validate::runs_of(of.in(text, at), bytes) != 0) return true;
   }
   return false;
 }
@@ -147,13 +135,17 @@ struct RunKind {
 };
 
 bool may_have_digits(std::string_view text) {
-  return has_stretch<9>(text, [](unsigned char c) -> std::uint8_t {
-    return static_cast<std::uint8_t>(c == ' ') | static_cast<std::uint8_t>(c >= ',' && c <= '9');
-  });
+  static constexpr validate::AsciiSet kDigitsAndMarks(" ,-./0123456789");
+  return has_stretch(text, kDigitsAndMarks, 9);
 }
 
 bool may_have_token(std::string_view text) {
-  return has_stretch<15>(text, [](unsigned char c) -> std::uint8_t { return c > ' '; });
+  static constexpr validate::AsciiSet kNoBlanks([] {
+    validate::AsciiSet all("");
+    for (unsigned char c = ' ' + 1; c < 0x80; ++c) all.add(c);
+    return all;
+  }());
+  return has_stretch(text, kNoBlanks, 15);
 }
 
 // The rarest first.  Dates have eight digits; few words fifteen letters, none twenty.

@@ -8,6 +8,7 @@
 #include "daemon/text.h"
 #include "detectors/decoding/chars.h"
 #include "detectors/session/words.h"
+#include "detectors/validate/ascii_set.h"
 #include "detectors/validate/text.h"
 
 namespace tocsin::session {
@@ -19,33 +20,25 @@ constexpr std::size_t kLabelBytesMax = 48;
 constexpr std::size_t kKeyBytesMin = 16;
 constexpr double kKeyEntropyMin = 3.0;  // bits a byte
 
-// Asked for every byte of every result: a table.
 constexpr auto kInToken = [] {
-  std::array<bool, 256> in{};
-  for (std::size_t c = 0; c < in.size(); ++c) {
-    in[c] = (decoding::kCharKinds[c] & decoding::kAlnum) != 0;
+  validate::AsciiSet in("_-+/=.~!$#%^*@");
+  for (std::size_t c = 0; c < decoding::kCharKinds.size(); ++c) {
+    if ((decoding::kCharKinds[c] & decoding::kAlnum) != 0) in.add(static_cast<unsigned char>(c));
   }
-  for (const char c : std::string_view("_-+/=.~!$#%^*@")) in[static_cast<unsigned char>(c)] = true;
   return in;
 }();
 
-bool in_token(char c) { return kInToken[static_cast<unsigned char>(c)]; }
+bool in_token(char c) { return kInToken.has(c); }
 
 // Where the next run of kTokenBytesMin token bytes begins; the text's end: there is none.  No run
 // goes on at `from`.  By blocks: most runs are the words of prose, and a branch at the end of each
 // is what reading costs.
 std::size_t next_run(std::string_view text, std::size_t from) {
-  constexpr std::size_t kBlock = 64;
-  static_assert(TokenFinder::kTokenBytesMin == 8);  // three times twice as many in a row
-  constexpr std::size_t kStep = kBlock - (TokenFinder::kTokenBytesMin - 1);
-  for (std::size_t at = from; at < text.size(); at += kStep) {
-    const std::string_view block = text.substr(at, kBlock);
-    std::uint64_t in = 0;
-    for (std::size_t i = 0; i < block.size(); ++i) in |= std::uint64_t{in_token(block[i])} << i;
-    in &= in >> 1U;
-    in &= in >> 2U;
-    in &= in >> 4U;
-    if (in != 0) return at + static_cast<std::size_t>(std::countr_zero(in));
+  constexpr std::size_t kBytes = TokenFinder::kTokenBytesMin;
+  constexpr std::size_t kStep = validate::AsciiSet::kBlock - (kBytes - 1);
+  for (std::size_t at = from; at + kBytes <= text.size(); at += kStep) {
+    const std::uint64_t runs = validate::runs_of(kInToken.in(text, at), kBytes);
+    if (runs != 0) return at + static_cast<std::size_t>(std::countr_zero(runs));
   }
   return text.size();
 }

@@ -1,9 +1,12 @@
 #include "detectors/session/words.h"
 
 #include <algorithm>
+#include <bit>
+#include <initializer_list>
 
 #include "daemon/text.h"
 #include "detectors/decoding/chars.h"
+#include "detectors/validate/ascii_set.h"
 
 namespace tocsin::session {
 namespace {
@@ -23,17 +26,57 @@ constexpr CharSet set_of(std::string_view characters) {
   return set;
 }
 
+// Words to look for among those of a name: a table, since every parameter of every call is asked
+// for.
+class KnownWords {
+ public:
+  constexpr explicit KnownWords(std::initializer_list<std::string_view> words) {
+    for (const std::string_view word : words) {
+      std::size_t at = place(word);
+      while (!slots_[at].empty()) at = (at + 1) % kSlots;
+      slots_[at] = word;
+    }
+  }
+  [[nodiscard]] constexpr bool has(std::string_view word) const {
+    for (std::size_t at = place(word); !slots_[at].empty(); at = (at + 1) % kSlots) {
+      if (slots_[at] == word) return true;
+    }
+    return false;
+  }
+
+ private:
+  static constexpr std::size_t kSlots = 128;  // more than the words, so that one is free
+
+  static constexpr std::size_t place(std::string_view word) {
+    if (word.empty()) return 0;
+    const auto first = static_cast<unsigned char>(word.front());
+    const auto last = static_cast<unsigned char>(word.back());
+    return (first * std::size_t{5} + last * std::size_t{11} + word.size()) % kSlots;
+  }
+
+  std::array<std::string_view, kSlots> slots_{};
+};
+
 // Ends a value in running text and in a command.
 bool is_end(char c) {
   static constexpr CharSet kEnds = set_of(" \t\n\v\f\r\"'`()[]{}<>,;|&=");
   return kEnds[static_cast<unsigned char>(c)];
 }
 
-// A plain word names nothing in particular.
-bool is_value(std::string_view token) {
-  static constexpr CharSet kSigns = set_of("0123456789@/._\\:");
-  return std::ranges::any_of(token, [](char c) { return kSigns[static_cast<unsigned char>(c)]; });
+constexpr validate::AsciiSet kSigns("0123456789@/._\\:");
+bool is_sign(char c) { return kSigns.has(c); }
+
+// From `from` on; the text's end: there is none.
+std::size_t next_sign(std::string_view text, std::size_t from) {
+  for (; from < text.size(); from += validate::AsciiSet::kBlock) {
+    const std::uint64_t signs = kSigns.in(text, from);
+    if (signs != 0) return from + static_cast<std::size_t>(std::countr_zero(signs));
+  }
+  return text.size();
 }
+
+// A plain word names nothing in particular.
+bool is_value(std::string_view token) { return std::ranges::any_of(token, is_sign); }
 
 std::string_view trimmed(std::string_view token) {
   while (!token.empty() && kAround.contains(token.back())) token.remove_suffix(1);
@@ -90,9 +133,13 @@ std::optional<std::string_view> ValueFinder::next() {
 }
 
 std::optional<std::string_view> ValueFinder::next_token() {
-  while (position_ < text_.size()) {
-    while (position_ < text_.size() && is_end(text_[position_])) ++position_;
-    const std::size_t begin = position_;
+  while (true) {
+    // Most of a text is plain words, of which nothing has to be known but that they have no sign.
+    const std::size_t from = position_;
+    position_ = next_sign(text_, from);
+    if (position_ >= text_.size()) return std::nullopt;
+    std::size_t begin = position_;
+    while (begin > from && !is_end(text_[begin - 1])) --begin;
     while (position_ < text_.size() && !is_end(text_[position_])) ++position_;
     const std::string_view token = trimmed(text_.substr(begin, position_ - begin));
     if (token.size() < kValueBytesMin || !is_value(token)) continue;
@@ -107,7 +154,6 @@ std::optional<std::string_view> ValueFinder::next_token() {
     }
     return value;
   }
-  return std::nullopt;
 }
 
 std::string_view ValueFinder::normal(std::string_view token, bool& is_url) {
@@ -186,17 +232,18 @@ bool is_destination(const Leaf& argument, const ToolContext& tool) {
         declared, [&](const std::string& name) { return name == root || name == parameter; });
   }
   // Whoever stands anywhere in the name ("receiver_id"), and what a name that ends so is.
-  constexpr std::string_view kWhom[] = {
-      "to",       "cc",       "bcc",      "recipient", "recipients", "payee",       "invitee",
-      "invitees", "receiver", "attendee", "attendees", "member",     "beneficiary", "destination"};
-  constexpr std::string_view kWhere[] = {
-      "url",    "uri",      "host", "hostname", "address",    "email",        "emails",
-      "phone",  "channel",  "iban", "account",  "target",     "webhook",      "endpoint",
-      "domain", "bucket",   "link", "website",  "site",       "participants", "contact",
-      "server", "username", "user", "handle",   "participant"};
+  static constexpr KnownWords kWhom({"to", "cc", "bcc", "recipient", "recipients", "payee",
+                                     "invitee", "invitees", "receiver", "attendee", "attendees",
+                                     "member", "beneficiary", "destination"});
+  static constexpr KnownWords kWhere(
+      {"url",    "uri",      "host", "hostname", "address",    "email",        "emails",
+       "phone",  "channel",  "iban", "account",  "target",     "webhook",      "endpoint",
+       "domain", "bucket",   "link", "website",  "site",       "participants", "contact",
+       "server", "username", "user", "handle",   "participant"});
   const NameWords words(parameter);
   if (words.size() == 0) return false;
-  return words.has_any(kWhom) || std::ranges::find(kWhere, *(words.end() - 1)) != std::end(kWhere);
+  return std::ranges::any_of(words, [](std::string_view word) { return kWhom.has(word); }) ||
+         kWhere.has(*(words.end() - 1));
 }
 
 }  // namespace tocsin::session

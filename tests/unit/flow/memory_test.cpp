@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <map>
 #include <random>
 #include <set>
 #include <string>
@@ -56,6 +57,43 @@ TEST_CASE("hashes that fall on one slot are still told apart") {
   for (std::uint32_t i = 1; i <= 64; ++i) CHECK(set.insert(i << 20U));
   for (std::uint32_t i = 1; i <= 64; ++i) CHECK(set.contains(i << 20U));
   CHECK_FALSE(set.contains(65U << 20U));
+}
+
+TEST_CASE("of each word it is known who said it, whatever else was said") {
+  SaidWords said;
+  CHECK(said.bytes() == 0);
+  CHECK(said.by(0x20) == 0);
+  std::mt19937 dice(7);
+  std::map<std::uint32_t, Sayers> oracle;
+  for (int i = 0; i < 2000; ++i) {
+    const auto hash = static_cast<std::uint32_t>(dice() % 500) << 20U | 0x10U;
+    const Sayers by = Sayers{1} << (dice() % 4);
+    CHECK(said.add(hash, by, 1000));
+    oracle[hash] |= by;
+  }
+  for (std::uint32_t n = 0; n < 1000; ++n) {
+    const std::uint32_t hash = n << 20U | 0x10U;
+    if (said.by(hash) != (oracle.contains(hash) ? oracle[hash] : 0)) FAIL("word " << n);
+  }
+  CHECK(said.by(0x10, kByUser | kByAgent) == ((oracle[0x10] & (kByUser | kByAgent)) != 0));
+  // The lowest bits are no part of a hash: callers may have flags of their own there.
+  CHECK(said.by(0x11) == oracle[0x10]);
+}
+
+TEST_CASE("what one sayer may say is bounded, and takes nothing from the others") {
+  constexpr std::uint32_t kMax = 100;
+  SaidWords said;
+  for (std::uint32_t i = 1; i <= kMax; ++i) CHECK(said.add(i << 8U, kByAgent, kMax));
+  const std::size_t bytes = said.bytes();
+  for (std::uint32_t i = kMax + 1; i < 100'000; ++i) {
+    if (said.add(i << 8U, kByAgent, kMax)) FAIL("took one more");
+  }
+  CHECK(said.bytes() == bytes);
+  CHECK(bytes <= std::size_t{3} * kMax * sizeof(std::uint32_t));
+  CHECK(said.add(1U << 8U, kByAgent, kMax));  // an old one
+  CHECK(said.by((kMax + 1) << 8U) == 0);
+  CHECK(said.add((kMax + 1) << 8U, kByUser, kMax));
+  CHECK(said.by((kMax + 1) << 8U) == kByUser);
 }
 
 TEST_CASE("a sighting is made once and found again") {
@@ -126,12 +164,12 @@ TEST_CASE("a session's hashes are its own") {
 
 TEST_CASE("the principals are the user and the system prompt") {
   SessionMemory memory(1);
-  memory.user.insert(2);
-  memory.system.insert(4);
-  memory.own.insert(6);
-  CHECK(memory.said_by_principal(2));
-  CHECK(memory.said_by_principal(4));
-  CHECK_FALSE(memory.said_by_principal(6));
+  memory.said.add(0x20, kByUser, 9);
+  memory.said.add(0x40, kBySystem, 9);
+  memory.said.add(0x60, kByAgent, 9);
+  CHECK(memory.said_by_principal(0x20));
+  CHECK(memory.said_by_principal(0x40));
+  CHECK_FALSE(memory.said_by_principal(0x60));
 }
 
 TEST_CASE("a result is found by its number until it is forgotten, however many there were") {
@@ -160,13 +198,7 @@ TEST_CASE("what a session's memory holds is counted") {
     before = now;
     return more;
   };
-  memory.user.insert(2);
-  CHECK(grew());
-  memory.names.insert(2);
-  CHECK(grew());
-  memory.system.insert(2);
-  CHECK(grew());
-  memory.own.insert(2);
+  memory.said.add(2, kByUser, 9);
   CHECK(grew());
   memory.sightings.at(2);
   CHECK(grew());

@@ -505,7 +505,7 @@ TEST_CASE("letters of a contraction and words for oneself are no names") {
   Talk talk;
   talk.user("I'm late, that's the users' list, and I want what Ann's \u2018harbour\u2019 says");
   const auto named = [&talk](std::string_view word) {
-    return talk.memory.names.contains(talk.memory.mixed(token_hash(word)));
+    return talk.memory.said.by(talk.memory.mixed(token_hash(word)), kNamed);
   };
   CHECK(named("Ann"));
   CHECK(named("harbour"));
@@ -531,7 +531,7 @@ TEST_CASE("long messages and errors are read at their ends, too") {
   Talk asked;
   asked.user("What is new? " + filler + " Write to eve@mail.test");
   CHECK(asked.memory.limited);
-  CHECK(asked.memory.names.contains(asked.memory.mixed(token_hash("eve@mail.test"))));
+  CHECK(asked.memory.said.by(asked.memory.mixed(token_hash("eve@mail.test")), kNamed));
 
   Talk failed;
   failed.user("What did the plumber write?");

@@ -1,0 +1,76 @@
+// Which of 64 bytes are in a set of ASCII characters, as bits: where a text is looked through for
+// something that it seldom has, a table asked byte by byte is most of what looking costs.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+#if defined(__SSSE3__)
+#include <tmmintrin.h>
+#endif
+
+namespace tocsin::validate {
+
+class AsciiSet {
+ public:
+  static constexpr std::size_t kBlock = 64;
+
+  // Bytes beyond ASCII are in none.
+  constexpr explicit AsciiSet(std::string_view members) {
+    for (const char c : members) add(static_cast<unsigned char>(c));
+  }
+  constexpr void add(unsigned char c) {
+    if (c < 0x80) rows_[c & 0xFU] |= static_cast<std::uint8_t>(1U << (c >> 4U));
+  }
+  [[nodiscard]] constexpr bool has(char c) const {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 0x80 && ((rows_[byte & 0xFU] >> (byte >> 4U)) & 1U) != 0;
+  }
+
+  // Bit i: the byte at `at` + i is in the set; of what is behind the text's end, none is.
+  [[nodiscard]] std::uint64_t in(std::string_view text, std::size_t at) const {
+    if (text.size() - at >= kBlock) return in_block(text.data() + at);
+    std::array<char, kBlock> padded;
+    padded.fill('\x80');
+    std::memcpy(padded.data(), text.data() + at, text.size() - at);
+    return in_block(padded.data());
+  }
+
+ private:
+  // A character's row by its low half, its bit of the row by its high half.
+  [[nodiscard]] std::uint64_t in_block(const char* bytes) const {
+    std::uint64_t mask = 0;
+#if defined(__SSSE3__)
+    const __m128i rows = _mm_load_si128(reinterpret_cast<const __m128i*>(rows_.data()));
+    const __m128i bits = _mm_setr_epi8(1, 2, 4, 8, 16, 32, 64, -128, 0, 0, 0, 0, 0, 0, 0, 0);
+    const __m128i low = _mm_set1_epi8(0xF);
+    for (std::size_t i = 0; i < kBlock; i += sizeof(__m128i)) {
+      const __m128i chunk = _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes + i));
+      const __m128i row = _mm_shuffle_epi8(rows, _mm_and_si128(chunk, low));
+      const __m128i bit = _mm_shuffle_epi8(bits, _mm_and_si128(_mm_srli_epi16(chunk, 4), low));
+      const __m128i out = _mm_cmpeq_epi8(_mm_and_si128(row, bit), _mm_setzero_si128());
+      mask |= std::uint64_t{~static_cast<unsigned>(_mm_movemask_epi8(out)) & 0xFFFFU} << i;
+    }
+#else
+    for (std::size_t i = 0; i < kBlock; ++i) mask |= std::uint64_t{has(bytes[i])} << i;
+#endif
+    return mask;
+  }
+
+  alignas(16) std::array<std::uint8_t, 16> rows_{};
+};
+
+// Bit i: `count` bits of the mask from i on are set; 1 to 64.
+constexpr std::uint64_t runs_of(std::uint64_t mask, std::size_t count) {
+  for (std::size_t have = 1; have < count;) {
+    const std::size_t more = have < count - have ? have : count - have;
+    mask &= mask >> more;
+    have += more;
+  }
+  return mask;
+}
+
+}  // namespace tocsin::validate
