@@ -6,6 +6,7 @@ Nothing here may name a metric, a label or a value of one that tocsin does not e
 """
 
 import functools
+import http.server
 import json
 import pathlib
 import re
@@ -13,14 +14,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import unittest
+import urllib.parse
 
 import yaml
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import harness
-from processes import end, free_port, leashed, wait_until
+from processes import end, find_program, free_port, leashed, wait_until
 from prometheus_server import PrometheusServer
 from test_documents import FENCE, Block
 
@@ -119,6 +122,32 @@ def exported():
 
         take(wait_until(complete, SCRAPED_S, f"the demo exports {sorted(last)}"))
     return series
+
+
+class Hooks:
+    """Where a test's Alertmanager sends what it would send to people: .received is [(receiver, message), ...]."""
+
+    def __init__(self):
+        self.received = received = []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                received.append((urllib.parse.unquote(self.path[1:]), json.loads(body)))
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def url(self, receiver):
+        return f"http://127.0.0.1:{self.server.server_port}/{urllib.parse.quote(receiver)}"
+
+    def alerts(self, receiver):
+        return [alert for to, message in list(self.received) if to == receiver for alert in message["alerts"]]
 
 
 SELECTOR = re.compile(r"\b([a-zA-Z_][\w:]*)\s*(\{[^{}]*\})?")
@@ -236,10 +265,34 @@ class AlertsTest(unittest.TestCase):
                     self.assertLessEqual(named, labels)
         self.assertGreater(len(seen), 40)  # were there fewer, the search would be at fault
 
-    def test_a_real_prometheus_evaluates_them_and_the_demo_pages(self):
+    def start_alertmanager(self, folder, hooks):
+        """One with the routes that generate.py makes; everybody it names is reached through the hooks.  Its address."""
+        names = yaml.safe_load((ALERTMANAGER / "receivers.yaml").read_text())
+        names["receivers"] = {name: {"webhook_configs": [{"url": hooks.url(name)}]} for name in names["receivers"]}
+        (folder / "receivers.yaml").write_text(json.dumps(names))
+        done = run(sys.executable, ALERTMANAGER / "generate.py", "--receivers", folder / "receivers.yaml", "--out",
+                   folder / "alertmanager.yaml")
+        self.assertEqual(0, done.returncode, done.stdout)
+        program = find_program("prometheus-alertmanager") or find_program("alertmanager")
+        self.assertIsNotNone(program, "there is no Alertmanager: run ./dev deps test")
+        address = f"127.0.0.1:{free_port()}"
+        with open(folder / "alertmanager.log", "ab") as log:
+            process = subprocess.Popen(
+                leashed([program, f"--config.file={folder / 'alertmanager.yaml'}", f"--storage.path={folder / 'alerts'}",
+                         f"--web.listen-address={address}", "--cluster.listen-address=", "--log.level=warn"]),
+                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+        self.addCleanup(end, process, STARTS_S)
+        return address
+
+    def test_a_real_prometheus_and_alertmanager_page_the_owner(self):
         folder = pathlib.Path(tempfile.mkdtemp(prefix="tocsin-alerts-"))
         self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
-        with Demo() as demo, PrometheusServer(folder, [f"127.0.0.1:{demo.port}"], rule_files=[RULES_FILE]) as prometheus:
+        hooks = Hooks()
+        self.addCleanup(hooks.server.server_close)
+        self.addCleanup(hooks.server.shutdown)
+        alertmanager = self.start_alertmanager(folder, hooks)
+        with Demo() as demo, PrometheusServer(folder, [f"127.0.0.1:{demo.port}"], rule_files=[RULES_FILE],
+                                              alertmanagers=[alertmanager]) as prometheus:
             def evaluated():
                 told = [rule for group in prometheus.get("rules")["groups"] for rule in group["rules"]]
                 return told if told and all(rule["health"] != "unknown" for rule in told) else None
@@ -247,11 +300,18 @@ class AlertsTest(unittest.TestCase):
             told = wait_until(evaluated, SCRAPED_S, "all rules are evaluated", interval=1)
             self.assertEqual(len(rules()), len(told))
             self.assertEqual([], [(rule["name"], rule.get("lastError")) for rule in told if rule["health"] != "ok"])
+
+            def paged():
+                return [alert for alert in hooks.alerts("devex-oncall") if alert["labels"]["alertname"] == "TocsinCriticalFinding"]
+
+            page = wait_until(paged, SCRAPED_S, "the page", interval=1)[0]
+            self.assertEqual("coding-agent", page["labels"]["system"])
+            self.assertIn("Stop coding-agent's session first", page["annotations"]["summary"])
+            self.assertTrue(hooks.alerts("#developer-experience"), "its channel knows, too")
+            for receiver in ("support-oncall", "tocsin-oncall", "security-oncall", "ciso"):
+                for alert in hooks.alerts(receiver):
+                    self.assertEqual(("support-oncall", "support-bot"), (receiver, alert["labels"].get("system")), alert)
             firing = 'ALERTS{alertstate="firing",alertname="%s"}'
-            wait_until(lambda: prometheus.query(firing % "TocsinCriticalFinding"), SCRAPED_S, "the page", interval=1)
-            page = prometheus.query(firing % "TocsinCriticalFinding")[0][0]
-            self.assertEqual(("page", "system"), (page["severity"], page["owner"]))
-            self.assertIn(page["system"], {"coding-agent", "support-bot"})
             for healthy in ("TocsinDown", "TocsinSelfTestMissing", "TocsinEventsDropped", "TocsinRulesSkew"):
                 self.assertEqual([], prometheus.query(firing % healthy), healthy)
 
@@ -307,6 +367,20 @@ class AlertsTest(unittest.TestCase):
                     with self.subTest(block.where, line=line):
                         self.assertIn(f"--{option}", said)
         self.assertGreater(asked, 30)
+
+    def test_what_is_looked_for_in_the_log_is_written_there(self):
+        written = set()
+        for path in (harness.REPO / "daemon").rglob("*.cpp"):
+            written |= set(re.findall(r'log::\w+\(\s*"([a-z_]+\.[a-z_]+)"', path.read_text()))
+        looked_for = set()
+        for block in blocks("sh"):
+            for line in block.commands():
+                if found := re.search(r"kubectl .* logs .*grep -E '([^']+)'", line):
+                    looked_for |= set(found[1].split("|"))
+        looked_for -= {"error", "warn"}
+        self.assertGreater(len(looked_for), 4)
+        for event in looked_for:
+            self.assertTrue(any(each.startswith(event) for each in written), f"{event}: none of {sorted(written)}")
 
     def test_control_events_are_events(self):
         said = []
