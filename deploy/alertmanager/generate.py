@@ -123,8 +123,8 @@ def generate(profiles, receivers, platform, path="receivers.yaml"):
                  "receiver": receiver(f"{system}/page", [contact, *escalation[:1]], asked_by)},
             ]})
     # Systems without a profile, too: nobody else answers for them.
-    routes.append({"matchers": ['severity="page"'], "receiver": receiver("platform/page", platform["page"], "platform.page"),
-                   "group_by": ["alertname", *FLEET], **PAGE})
+    routes.append({"matchers": ['severity="page"'], "group_by": ["alertname", *FLEET], **PAGE,
+                   "receiver": receiver("platform/page", platform["page"], "platform.page")})
     config = {
         "route": {"receiver": receiver("platform/ticket", platform["ticket"], "platform.ticket"),
                   "group_by": ["alertname", *FLEET], **TICKET, "routes": routes},
@@ -168,7 +168,8 @@ class Dumper(yaml.SafeDumper):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--systems", action="append", metavar="PATH", help="profiles, or folders of them (rules/systems)")
+    parser.add_argument("--systems", action="append", metavar="PATH",
+                        help="profiles, or folders of them; default: rules/systems")
     parser.add_argument("--receivers", metavar="FILE", default=pathlib.Path(__file__).parent / "receivers.yaml")
     parser.add_argument("--out", metavar="FILE", help="default: standard output")
     options = parser.parse_args()
