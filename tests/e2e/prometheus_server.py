@@ -23,6 +23,10 @@ global:
   scrape_timeout: {interval}
   evaluation_interval: {interval}
 rule_files: {rule_files}
+alerting:
+  alertmanagers:
+    - static_configs:
+        - targets: {alertmanagers}
 scrape_configs:
   - job_name: tocsin
     static_configs:
@@ -35,11 +39,12 @@ class PrometheusError(RuntimeError):
 
 
 class PrometheusServer:
-    def __init__(self, directory, targets, interval="1s", rule_files=()):
+    def __init__(self, directory, targets, interval="1s", rule_files=(), alertmanagers=()):
         self.directory = pathlib.Path(directory)
         self.targets = list(targets)
         self.interval = interval
         self.rule_files = [str(file) for file in rule_files]
+        self.alertmanagers = list(alertmanagers)
         self.port = None
         self.url = None
         self.log_file = self.directory / "prometheus.log"
@@ -59,6 +64,7 @@ class PrometheusServer:
         config = self.directory / "prometheus.yml"
         # JSON lists are YAML lists.
         config.write_text(CONFIG.format(interval=self.interval, rule_files=json.dumps(self.rule_files),
+                                        alertmanagers=json.dumps(self.alertmanagers),
                                         targets=json.dumps(self.targets)), encoding="utf-8")
         self.port = processes.free_port()
         self.url = f"http://127.0.0.1:{self.port}"
