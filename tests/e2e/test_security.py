@@ -347,7 +347,8 @@ class SecurityTest(unittest.TestCase):
             "transaction": (["Write:transactional-id:tocsin-*"], "transactional id tocsin-*",
                             "Write on transactional id tocsin-*"),
             "write-nothing": (["Write:topic:{p.events}", "Write:topic:{p.findings}", "Write:topic:{p.control}",
-                               "Write:topic:{p.incidents}", "Write:topic:{p.requests}", "Write:topic:{p.dead_letter}"],
+                               "Write:topic:{p.incidents}", "Write:topic:{p.judgements}", "Write:topic:{p.requests}",
+                               "Write:topic:{p.dead_letter}"],
                               "producer", "IdempotentWrite"),
         }
         running = {name: self.started(name, as_subject(name), name, without) for name, (without, *_) in cases.items()}
