@@ -14,7 +14,7 @@ import pathlib
 import sys
 
 from panels import (BLIND, bars, by_name, dashboard, data_source, from_labels, graph, link, query, row, runbook,
-                    severity_overrides, stat, table, text, timeline, to_dashboard, typed, words)
+                    severity_overrides, stat, table, text, thresholds, timeline, to_dashboard, typed, words)
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 
@@ -66,7 +66,8 @@ BLIND_SPOTS = [
      "TocsinContentCoverageLow"),
     ("events of systems without a profile",
      'sum(increase(tocsin_events_total{system="unknown",type!="selftest"}[1h])) > bool 0', "TocsinUnknownSystem"),
-    ("instances apply different rules", "max(count by (job) (count by (job, sha256) (tocsin_rules_info))) > bool 1", "TocsinRulesSkew"),
+    ("instances apply different rules",
+     "max(count by (job) (count by (job, sha256) (tocsin_rules_info))) > bool 1", "TocsinRulesSkew"),
     ("rules were refused at a reload", "sum(increase(tocsin_config_reload_failures_total[1h])) > bool 0",
      "TocsinReloadFailed"),
     ("sessions were forgotten for want of memory",
@@ -75,6 +76,20 @@ BLIND_SPOTS = [
      "TocsinIncidentBound"),
     ("findings cannot be delivered", "sum(min_over_time(tocsin_sink_outstanding[5m])) > bool 1000",
      "TocsinDeliveryRetries"),
+]
+
+# What is not looked at, or forgotten, where a limit is reached.
+BOUNDS = [
+    ("layers of encoding in an event", "tocsin_decoding_limited_total"),
+    ("URLs in a value", "tocsin_urls_limited_total"),
+    ("what a session remembers", "tocsin_session_memory_limited_total"),
+    ("correlation windows", "tocsin_correlation_windows_evicted_total"),
+    ("systems learnt about", "tocsin_system_states_evicted_total"),
+    ("memory of sessions", 'tocsin_sessions_evicted_total{reason="memory"}'),
+    ("time of slow rules", "tocsin_rule_evaluations_passed_over_total"),
+    ("what an incident remembers", "tocsin_incident_marks_lost_total"),
+    ("size of an incident", "tocsin_incident_joins_refused_total"),
+    ("number of incidents", 'tocsin_incidents_evicted_total{reason!="retention"}'),
 ]
 
 BLIND_COUNT = " + ".join(f"({expression})" for _, expression, _ in BLIND_SPOTS)
@@ -86,8 +101,10 @@ def owned(by_system_and_severity):
             f" or on (system, severity) {by_system_and_severity}")
 
 
-def opened(severity=SEVERE, span="24h"):
-    return f'sum(increase(tocsin_incidents_total{{outcome="opened",system=~"$system",{severity}}}[{span}]))'
+def became(outcomes):
+    """Incidents of severity high and critical within a day.  `opened` is no part of such a share: it counts under the
+    severity that an incident began with, and what begins as medium may be contained as critical."""
+    return f'sum(increase(tocsin_incidents_total{{outcome=~"{outcomes}",system=~"$system",{SEVERE}}}[24h]))'
 
 
 def quantile(share, metric, labels='system=~"$system"', span="24h", by="le"):
@@ -133,11 +150,11 @@ def alerts(width, extra=""):
 
 
 def findings_by_severity(width, systems='system=~"$system"', title="Findings by severity"):
-    return graph(title, "Findings that no exception covers, a minute.  Medium and above is misuse.",
-                 [query(f"""60 * sum by (severity)
-                     (rate(tocsin_findings_total{{{systems},suppressed="false",severity!="info"}}[$__rate_interval]))""",
+    return graph(title, "Findings that no exception covers, within 5 minutes.  Medium and above is misuse.",
+                 [query(f"""sum by (severity)
+                     (increase(tocsin_findings_total{{{systems},suppressed="false",severity!="info"}}[5m]))""",
                         "{{severity}}")],
-                 width, "short", stacked=True, bars=True, overrides=severity_overrides())
+                 width, "none", stacked=True, decimals=0, overrides=severity_overrides())
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -158,14 +175,13 @@ def on_call():
                  "still open or not.",
                  'sum(increase(tocsin_findings_total{system=~"$system",severity="critical",suppressed="false"}[1h]))',
                  tile, "none", ("green", (0.5, "red")), decimals=0, links=[runbook("TocsinCriticalFinding")]),
-            stat("Contained of opened, 24 h", "Of the incidents of severity high or critical that opened within a day, "
-                 "the share that was contained.  `none opened` where there was none.",
-                 f"""clamp_max(
-                       sum(increase(tocsin_incidents_total{{outcome="contained",system=~"$system",{SEVERE}}}[24h]))
-                       / ({opened()} > 0), 1)
+            stat("Contained, 24 h", "Of the incidents of severity high or critical that are open, or that were "
+                 "contained or ended by themselves within a day: the share that was contained.",
+                 f"""{became("contained")} / ({became("contained|ended")}
+                       + sum(tocsin_incidents_open{{system=~"$system",{SEVERE}}}) > 0)
                      or -1 + 0 * sum(tocsin_incidents_open)""",
                  tile, "percentunit", ("red", (0.8, "orange"), (0.95, "green")), decimals=0,
-                 mappings=words(**{"v-1": ("none opened", "green")}), links=[runbook("TocsinContainmentLate")]),
+                 mappings=words(**{"v-1": ("no incident", "green")}), links=[runbook("TocsinContainmentLate")]),
             stat("Since the last self-test", "An event that tocsin sends through all its stages every 30 s.  While "
                  "this grows, silence means nothing.",
                  SELFTEST_AGE, tile, "s",
@@ -178,22 +194,24 @@ def on_call():
                  data_links=[HEALTH], links=[{**HEALTH, "title": "Which?"}])),
         row("Where, since when, and who owns it?", 9, open_incidents(16), alerts(8)),
         row("What are they doing?", 8,
-            graph("Unsafe tool calls", "Calls with a finding at high or above, a minute, by system and tool.",
-                  [query("""60 * sum by (system, tool, effect)
-                              (rate(tocsin_unsafe_tool_calls_total{system=~"$system"}[$__rate_interval])) > 0""",
-                         "{{system}}: {{tool}} ({{effect}})")], 12, "short", bars=True, stacked=True,
+            graph("Unsafe tool calls", "Calls with a finding at high or above, within 5 minutes, by system and tool.",
+                  [query("""sum by (system, tool, effect)
+                              (increase(tocsin_unsafe_tool_calls_total{system=~"$system"}[5m])) > 0""",
+                         "{{system}}: {{tool}} ({{effect}})")], 12, "none", stacked=True, decimals=0,
                   empty="no unsafe call in this time"),
-            graph("Findings at high and above, by rule", "A minute, the ten rules with most.  The rule says what was "
-                  "seen: `tocsin rules show RULE`.",
-                  [query(f"""topk(10, 60 * sum by (system, rule)
-                       (rate(tocsin_findings_total{{system=~"$system",{SEVERE},suppressed="false"}}[$__rate_interval])) > 0)""",
-                         "{{system}}: {{rule}}")], 12, "short", bars=True, stacked=True, empty="no such finding in this time")),
+            graph("Findings at high and above, by rule", "Within 5 minutes, the ten rules with most.  The rule says what "
+                  "was seen: `tocsin rules show RULE`.",
+                  [query(f"""topk(10, sum by (system, rule)
+                       (increase(tocsin_findings_total{{system=~"$system",{SEVERE},suppressed="false"}}[5m])) > 0)""",
+                         "{{system}}: {{rule}}")], 12, "none", stacked=True, decimals=0,
+                  empty="no such finding in this time")),
         row("Is it contained?", 8,
             graph("Open incidents", "By system, all severities from medium.",
                   [query('sum by (system) (tocsin_incidents_open{system=~"$system"})', "{{system}}")], 8, "none",
                   stacked=True),
-            graph("What became of incidents", "Within the last hour, high and critical: opened, contained, ended "
-                  "(nobody contained it, its sessions went silent), closed (found harmless), merged into another.",
+            graph("What became of incidents", "Within the last hour, high and critical: opened (as such; others began "
+                  "as medium), contained, ended (nobody contained it, its sessions went silent), closed (found harmless), "
+                  "merged into another.",
                   [query(f"""sum by (outcome) (increase(tocsin_incidents_total{{system=~"$system",{SEVERE}}}[1h]))""",
                          "{{outcome}}")], 8, "none"),
             graph("Time to contain, 24 h", "From the first misuse event, over the incidents contained within a day.",
@@ -240,7 +258,8 @@ def one_system():
                            "decision": "decision"}),
             stat("Open incidents", "By severity.",
                  [query(f"sum by (severity) (tocsin_incidents_open{{{mine}}})", "{{severity}}")], 6, "none",
-                 ("green", (1, "red")), links=[runbook("TocsinIncidentOpen"), INCIDENT_PAGE]),
+                 ("green", (1, "red")), overrides=[by_name("medium", thresholds=thresholds("green", (1, "yellow")))],
+                 links=[runbook("TocsinIncidentOpen"), INCIDENT_PAGE]),
             stat("Unsafe tool calls, 1 h", "Of a thousand calls, those with a finding at high or above.",
                  f"""1000 * sum(increase(tocsin_unsafe_tool_calls_total{{{mine}}}[1h]))
                      / sum(increase(tocsin_tool_calls_total{{{mine}}}[1h]))""", 3, "none",
@@ -254,11 +273,11 @@ def one_system():
                  ("red", (0.8, "orange"), (0.95, "green")), decimals=0, links=[runbook("TocsinContentCoverageLow")])),
         row("What is found in it?", 9,
             findings_by_severity(8, mine),
-            graph("Findings by category", "Medium and above, a minute.",
-                  [query(f"""60 * sum by (category) (rate(tocsin_findings_total{{{mine},severity=~"medium|high|critical",
-                       suppressed="false"}}[$__rate_interval])) > 0""", "{{category}}")], 8, "short", stacked=True,
-                  bars=True, empty="no such finding in this time"),
-            table("Rules that spoke, 24 h", "What each found within a day, the worst first: `tocsin rules show RULE`.",
+            graph("Findings by category", "Medium and above, within 5 minutes.",
+                  [query(f"""sum by (category) (increase(tocsin_findings_total{{{mine},severity=~"medium|high|critical",
+                       suppressed="false"}}[5m])) > 0""", "{{category}}")], 8, "none", stacked=True, decimals=0,
+                  empty="no such finding in this time"),
+            table("Rules that spoke, 24 h", "What each found within a day, the loudest first: `tocsin rules show RULE`.",
                   [query(f"""sum by (rule, severity, category)
                        (increase(tocsin_findings_total{{{mine},severity!="info",suppressed="false"}}[24h])) > 0""")], 8,
                   columns={"rule": "rule", "severity": "severity", "category": "category", "Value": "findings"},
@@ -329,13 +348,13 @@ def incident():
                  "[Runbook: contain by hand](${runbooks}/TocsinIncidentUncontained.md)", 8),
             open_incidents(16)),
         row("Does it go on?", 8,
-            graph("Unsafe tool calls", "Calls with a finding at high or above, a minute.",
-                  [query(f"""60 * sum by (system, tool) (rate(tocsin_unsafe_tool_calls_total{{{anywhere}}}[$__rate_interval]))
-                             > 0""", "{{system}}: {{tool}}")], 12, "short", bars=True, stacked=True,
+            graph("Unsafe tool calls", "Calls with a finding at high or above, within 5 minutes.",
+                  [query(f"""sum by (system, tool) (increase(tocsin_unsafe_tool_calls_total{{{anywhere}}}[5m])) > 0""",
+                         "{{system}}: {{tool}}")], 12, "none", stacked=True, decimals=0,
                   empty="no unsafe call in this time"),
-            graph("Findings by rule", "Medium and above, a minute, in order of appearance: the steps of the attack.",
-                  [query(f"""60 * sum by (rule) (rate(tocsin_findings_total{{{anywhere},severity=~"medium|high|critical",
-                       suppressed="false"}}[$__rate_interval])) > 0""", "{{rule}}")], 12, "short", bars=True, stacked=True,
+            graph("Findings by rule", "Medium and above, within 5 minutes: the steps of the attack.",
+                  [query(f"""sum by (rule) (increase(tocsin_findings_total{{{anywhere},severity=~"medium|high|critical",
+                       suppressed="false"}}[5m])) > 0""", "{{rule}}")], 12, "none", stacked=True, decimals=0,
                   empty="no such finding in this time"),
             graph("Tool calls that reach outside", "Egress and execute, a second, all of them: what it could do now.",
                   [query(f"""sum by (system, tool) (rate(tocsin_tool_calls_total{{{anywhere},
@@ -356,7 +375,8 @@ def incident():
                   columns={"action": "action", "state": "state", "Value": "requests"}, sort="requests",
                   empty="none asked for: requests are off, or nothing called for one",
                   links=[runbook("TocsinContainmentRequestFailed")]),
-            graph("What became of incidents", "Within the last hour.  `ended`: nobody contained it, its sessions went silent.",
+            graph("What became of incidents", "Within the last hour.  `ended`: nobody contained it, its sessions went "
+                  "silent.",
                   [query(f'sum by (outcome) (increase(tocsin_incidents_total{{{anywhere}}}[1h]))', "{{outcome}}")], 8,
                   "none")),
         row("How long did it take?", 8,
@@ -441,7 +461,8 @@ def detection():
                  steps=("blue", (0.1, "orange"), (0.25, "red")))),
         row("Is it found in time?", 8,
             graph("Detection by severity, 1 h", "95 % within, from the misuse event's own time.",
-                  [query(quantile(0.95, "tocsin_detection_seconds", some, "1h", "severity, le"), "{{severity}}")], 8, "s",
+                  [query(quantile(0.95, "tocsin_detection_seconds", f'{some},severity!="info"', "1h", "severity, le"),
+                         "{{severity}}")], 8, "s",
                   overrides=severity_overrides(), links=[runbook("TocsinDetectionLate")]),
             graph("Findings later than a minute", "Share of an hour's findings at medium and above.",
                   [query(f"""1 - sum by (system) (increase(tocsin_detection_seconds_bucket{{{some},
@@ -544,20 +565,13 @@ def health():
         row("Which bounds were reached?", 9,
             table("Bounds, 24 h", "What was not looked at, or forgotten, since a limit was reached.  Attackers may aim at "
                   "these.",
-                  [query("""label_replace(sum(increase(tocsin_decoding_limited_total[24h])), "bound", "layers of encoding in an event", "", "") > 0
-                       or label_replace(sum(increase(tocsin_urls_limited_total[24h])), "bound", "URLs in a value", "", "") > 0
-                       or label_replace(sum(increase(tocsin_session_memory_limited_total[24h])), "bound", "what a session remembers", "", "") > 0
-                       or label_replace(sum(increase(tocsin_correlation_windows_evicted_total[24h])), "bound", "correlation windows", "", "") > 0
-                       or label_replace(sum(increase(tocsin_system_states_evicted_total[24h])), "bound", "systems learnt about", "", "") > 0
-                       or label_replace(sum(increase(tocsin_sessions_evicted_total{reason="memory"}[24h])), "bound", "memory of sessions", "", "") > 0
-                       or label_replace(sum(increase(tocsin_rule_evaluations_passed_over_total[24h])), "bound", "time of slow rules", "", "") > 0
-                       or label_replace(sum(increase(tocsin_incident_marks_lost_total[24h])), "bound", "what an incident remembers", "", "") > 0
-                       or label_replace(sum(increase(tocsin_incident_joins_refused_total[24h])), "bound", "size of an incident", "", "") > 0
-                       or label_replace(sum(increase(tocsin_incidents_evicted_total{reason!="retention"}[24h])), "bound", "number of incidents", "", "") > 0""")],
+                  [query(" or ".join(f'label_replace(sum(increase({metric}[24h])), "bound", "{named}", "", "") > 0'
+                                     for named, metric in BOUNDS))],
                   8, columns={"bound": "bound", "Value": "times reached"}, sort="times reached",
                   empty="no bound was reached within a day", overrides=[by_name("times reached", decimals=0)],
                   links=[runbook("TocsinStateLimited"), runbook("TocsinIncidentBound")]),
-            graph("Sessions and their memory", "Live sessions; bytes of their state and of incidents, on a scale of their own.",
+            graph("Sessions and their memory", "Live sessions; bytes of their state and of incidents, on a scale of "
+                  "their own.",
                   [query("sum(tocsin_sessions_live)", "sessions"),
                    query("sum(tocsin_state_bytes)", "state"), query("sum(tocsin_incident_state_bytes)", "incidents")], 8,
                   "short", overrides=[by_name(name, unit="bytes", custom__axisPlacement="right")

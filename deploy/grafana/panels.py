@@ -26,8 +26,9 @@ def query(expr, legend="", table=False):
 def targets(queries, instant):
     made = []
     for number, one in enumerate(queries):
-        made.append({"refId": chr(ord("A") + number), "datasource": DATASOURCE, "editorMode": "code", "expr": one["expr"],
-                     "legendFormat": one["legend"] or "__auto", "instant": instant, "range": not instant,
+        made.append({"refId": chr(ord("A") + number), "datasource": DATASOURCE, "editorMode": "code",
+                     "expr": one["expr"], "legendFormat": one["legend"] or "__auto", "instant": instant,
+                     "range": not instant,
                      "format": "table" if one["table"] else "time_series"})
     return made
 
@@ -109,20 +110,24 @@ def stat(title, description, expr, width, unit, steps, *, mappings=(), legend=""
 
 
 def graph(title, description, queries, width, unit, *, stacked=False, bars=False, log=False, steps=None, overrides=(),
-          minimum=0, maximum=None, **more):
-    custom = {"drawStyle": "bars" if bars else "line", "lineWidth": 1, "fillOpacity": 60 if bars else 15 if stacked else 5,
-              "showPoints": "never", "spanNulls": False, "lineInterpolation": "stepAfter",
+          minimum=0, maximum=None, decimals=None, **more):
+    custom = {"drawStyle": "bars" if bars else "line", "lineWidth": 1,
+              "fillOpacity": 60 if bars else 15 if stacked else 5, "showPoints": "never", "spanNulls": False,
+              "lineInterpolation": "stepAfter",
               "stacking": {"mode": "normal" if stacked else "none", "group": "A"},
               "scaleDistribution": {"type": "log", "log": 10} if log else {"type": "linear"},
               "thresholdsStyle": {"mode": "line" if steps else "off"}}
     defaults = {"custom": custom, "color": {"mode": "palette-classic"}}
     if not log:
         defaults["min"] = minimum
+    if decimals is not None:
+        defaults["decimals"] = decimals
     if maximum is not None:
         defaults["max"] = maximum
     if steps:
         defaults["thresholds"] = thresholds(*steps)
-    options = {"legend": {"displayMode": "table", "placement": "right", "showLegend": True, "calcs": ["lastNotNull", "max"]},
+    options = {"legend": {"displayMode": "table", "placement": "right", "showLegend": True,
+                          "calcs": ["lastNotNull", "max"]},
                "tooltip": {"mode": "multi", "sort": "desc"}}
     return panel("timeseries", title, description, queries, width, unit, instant=False, options=options,
                  defaults=defaults, overrides=overrides, **more)
@@ -139,7 +144,8 @@ def timeline(title, description, queries, width, mappings, **more):
                  defaults=defaults, **more)
 
 
-def table(title, description, queries, width, *, columns, unit="none", sort=None, descending=True, overrides=(), **more):
+def table(title, description, queries, width, *, columns, unit="none", sort=None, descending=True, overrides=(),
+          **more):
     """Instant queries side by side, a row a set of labels.  `columns`: {field: name shown}, in order, others hidden."""
     single = len(queries) == 1
     values = ["Value"] if single else [f"Value #{chr(ord('A') + number)}" for number in range(len(queries))]
@@ -147,9 +153,9 @@ def table(title, description, queries, width, *, columns, unit="none", sort=None
     order = {name: number for number, name in enumerate(columns)}
     hidden = {name: True for name in ("Time", *values) if name not in columns}
     transformations = [] if single else [{"id": "merge", "options": {}}]
+    renamed = {name: shown for name, shown in columns.items() if name != shown}
     transformations.append({"id": "organize", "options": {"excludeByName": hidden, "indexByName": order,
-                                                          "renameByName": {name: shown for name, shown in columns.items()
-                                                                           if name != shown}}})
+                                                          "renameByName": renamed}})
     assert labels or single, title
     options = {"frameIndex": 0, "showHeader": True, "cellHeight": "sm",
                "footer": {"show": False, "reducer": ["sum"], "countRows": False, "fields": ""}}
@@ -186,8 +192,8 @@ def data_source():
 
 def from_labels(name, label, expr, description, *, multi=True, all_value=".*", first=None):
     made = {"type": "query", "name": name, "label": label, "description": description, "datasource": DATASOURCE,
-            "query": {"query": expr, "refId": name}, "definition": expr, "refresh": 2, "sort": 1, "hide": 0, "regex": "",
-            "multi": multi, "includeAll": multi}
+            "query": {"query": expr, "refId": name}, "definition": expr, "refresh": 2, "sort": 1, "hide": 0,
+            "regex": "", "multi": multi, "includeAll": multi}
     if multi:
         made |= {"allValue": all_value, "current": {"selected": True, "text": ["All"], "value": ["$__all"]}}
     elif first:
@@ -228,6 +234,7 @@ def dashboard(uid, title, description, variables, rows, *, span="now-6h", refres
             "version": 1, "editable": True, "graphTooltip": 1, "timezone": "browser", "weekStart": "",
             "refresh": refresh, "time": {"from": span, "to": "now"}, "templating": {"list": variables},
             "annotations": {"list": []},
-            "links": [{"type": "dashboards", "title": "tocsin", "icon": "external link", "tooltip": "", "tags": ["tocsin"],
-                       "asDropdown": False, "includeVars": True, "keepTime": True, "targetBlank": False, "url": ""}],
+            "links": [{"type": "dashboards", "title": "tocsin", "icon": "external link", "tooltip": "",
+                       "tags": ["tocsin"], "asDropdown": False, "includeVars": True, "keepTime": True,
+                       "targetBlank": False, "url": ""}],
             "panels": placed}
