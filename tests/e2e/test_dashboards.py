@@ -6,8 +6,10 @@ real Prometheus that scrapes a real tocsin under the demo's traffic.
 
 import json
 import math
+import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -158,6 +160,32 @@ class DashboardFilesTest(unittest.TestCase):
                 for y in range(at["y"], at["y"] + at["h"]):
                     self.assertNotIn((x, y), taken, f"{panel['title']} lies on {taken.get((x, y))}")
                     taken[x, y] = panel["title"]
+
+
+class OwnersTest(unittest.TestCase):
+    def test_owners_follow_the_profiles(self):
+        """tocsin_system_info: the owner in force is there, alone, and a system nobody profiled is nobody's."""
+        with tempfile.TemporaryDirectory(prefix="tocsin-owners-") as folder:
+            systems = harness.write_profile(pathlib.Path(folder) / "systems")
+            port = processes.free_port()
+            topics = {"events": ["e"], "findings": "f"}
+            config = harness.write_config(pathlib.Path(folder) / "tocsin.yaml", "127.0.0.1:1", "g", topics, port,
+                                          rules={"systems": [str(systems)]})
+            with harness.TocsinProcess(config, port, pathlib.Path(folder) / "log").start(wait_ready=False) as tocsin:
+                tocsin.wait_status(200, harness.READY_TIMEOUT_S, "/metrics")  # no broker is needed to say whose it is
+                self.assertEqual({harness.SYSTEM: "e2e-owner", "unknown": "nobody"}, self.owners(tocsin))
+                labels = tocsin.scrape().select("tocsin_system_info", system=harness.SYSTEM)[0][0]
+                self.assertEqual(("#e2e", "e2e-oncall", "high", "consequential"),
+                                 tuple(labels[name] for name in ("contact", "escalation", "risk", "decision")))
+                harness.write_profile(systems, owner={**harness.PROFILE["owner"], "name": "another"})
+                os.kill(tocsin.pid, signal.SIGHUP)
+                processes.wait_until(lambda: self.owners(tocsin).get(harness.SYSTEM) == "another",
+                                     harness.READY_TIMEOUT_S, "the other owner is told")
+
+    def owners(self, tocsin):
+        found = [labels for labels, value in tocsin.scrape().select("tocsin_system_info") if value == 1]
+        self.assertEqual(len({labels["system"] for labels in found}), len(found), found)
+        return {labels["system"]: labels["owner"] for labels in found}
 
 
 class DashboardQueriesTest(unittest.TestCase):
