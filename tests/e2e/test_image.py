@@ -100,12 +100,13 @@ class ImageTest(unittest.TestCase):
             buildah("rm", container)
 
     def inside(self, *command):
-        """The command in the image's root, read-only, as its user, without capabilities."""
+        """The command in the image's root, read-only, as its user, without capabilities; one process, so that a signal
+        reaches it."""
         script = ('mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && mount -t proc proc "$0/proc" && '
                   f'exec chroot "$0" setpriv --reuid {USER} --regid {USER} --clear-groups --bounding-set=-all '
                   '--no-new-privs -- "$@"')
         environment = dict(one.split("=", 1) for one in self.config["Env"])
-        return ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", script, str(self.root), *command], environment
+        return ["unshare", "--mount", "sh", "-c", script, str(self.root), *command], environment
 
     def test_it_is_small_nobody_and_says_what_is_in_it(self):
         self.assertEqual(f"{USER}:{USER}", self.config["User"])
@@ -167,7 +168,8 @@ class ImageTest(unittest.TestCase):
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
                 self.assertIn(b"tocsin_build_info", answer.read())
         finally:
-            processes.end(demo, 30)
+            status, _ = processes.end(demo, 30)
+        self.assertEqual(0, status, "SIGTERM reaches it, and it leaves by itself")
 
     @staticmethod
     def ready(port):
