@@ -1,6 +1,7 @@
 #include "daemon/daemon.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sched.h>
 #include <unistd.h>
 
@@ -102,6 +103,7 @@ void Daemon::publish_policy() {
   policy_shard_->set(registry_.gauge("tocsin_config_last_reload_success_timestamp_seconds",
                                      "When the policy in force was loaded."),
                      unix_seconds());
+  publish_systems();
   log::info("policy.loaded", "policy loaded",
             {{"rules", policy_->rules().rules().size()},
              {"correlations", policy_->correlations().all().size()},
@@ -122,6 +124,32 @@ void Daemon::publish_policy() {
                {"tests", import.tests},
                {"tests_failed", import.tests_failed}});
   }
+}
+
+// Dashboards and alerts say with it whom to call: the owner stands beside the numbers, and is no
+// label of each of them.
+void Daemon::publish_systems() {
+  for (const metrics::GaugeId id : system_info_) policy_shard_->clear(id);
+  system_info_.clear();
+  const auto publish = [&](std::string_view system, const Owner& owner, std::string_view risk,
+                           std::string_view decision) {
+    system_info_.push_back(registry_.gauge(
+        "tocsin_system_info",
+        "Who answers for a system and what is at stake in it, as its profile says; always 1.",
+        {{"system", std::string(system)},
+         {"owner", owner.name},
+         {"contact", owner.contact},
+         {"escalation", fmt::format("{}", fmt::join(owner.escalation, ", "))},
+         {"risk", std::string(risk)},
+         {"decision", std::string(decision)}},
+        metrics::Merge::kMax));
+    policy_shard_->set(system_info_.back(), 1);
+  };
+  for (const SystemProfile& profile : policy_->systems()) {
+    publish(profile.system, profile.owner, name_of(profile.risk),
+            profile.decision == Decision::kAssistive ? "assistive" : "consequential");
+  }
+  publish("unknown", {.name = "nobody", .contact = {}, .escalation = {}}, "unknown", "unknown");
 }
 
 void Daemon::adopt(std::shared_ptr<const Policy> policy) {

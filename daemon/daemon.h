@@ -63,6 +63,7 @@ class Daemon {
   void start_thread(Runner& worker);
   bool start_http();
   void publish_policy();
+  void publish_systems();
   void adopt(std::shared_ptr<const Policy> policy);
   void refuse(const Diagnostics& diagnostics);
   [[nodiscard]] HttpResponse readiness() const;
@@ -84,6 +85,7 @@ class Daemon {
   metrics::Shard* policy_shard_ = nullptr;
   metrics::CounterId reload_failures_;
   std::optional<metrics::GaugeId> rules_info_;  // of the policy in force
+  std::vector<metrics::GaugeId> system_info_;   // likewise: who answers for which system
   std::atomic<bool> started_{
       false};  // from then until `stop` has joined them, `workers_` does not change
   std::atomic<bool> worker_failed_{false};

@@ -66,7 +66,7 @@ std::string scram_caveat(const Properties& properties) {
 }
 
 std::string identity_of(const Properties& properties) {
-  std::string protocol = ascii_lower(value_of(properties, "security.protocol"));
+  const std::string protocol = ascii_lower(value_of(properties, "security.protocol"));
   if (protocol.starts_with("sasl_")) {
     if (const auto file = value_of(properties, kTokenFile); !file.empty()) {
       return "the token in " + file;
