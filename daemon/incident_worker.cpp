@@ -161,7 +161,7 @@ AlertSnapshot IncidentWorker::alerts() const {
     const SystemProfile* profile = policy_->profile_of(incident->system);
     snapshot.firing.push_back(alert_of(*incident, partition,
                                        profile == nullptr ? "unknown" : profile->system,
-                                       config_.alertmanager.external_url));
+                                       config_.alertmanager.links));
   }
   return snapshot;
 }

@@ -56,21 +56,24 @@ Json json_of(const Alert& alert, EventTime ends) {
 }  // namespace
 
 Alert alert_of(const incident::Incident& incident, std::int32_t partition, std::string_view system,
-               std::string_view external_url) {
+               const AlertLinks& links) {
   Alert alert{
       .partition = partition, .starts = incident.first_misuse, .labels = {}, .annotations = {}};
   put(alert.labels, "alertname", "TocsinIncident");
   put(alert.labels, "incident_id", incident.incident_id);
   put(alert.labels, "system", system);
-  put(alert.labels, "severity", name_of(incident.severity));
+  put(alert.labels, "severity", incident.severity >= Severity::kHigh ? "page" : "ticket");
+  put(alert.labels, "incident_severity", name_of(incident.severity));
   put(alert.labels, "category", category_of(incident));
-  put(alert.labels, "owner", incident.owner);
+  put(alert.labels, "owner", "system");  // not the platform's to answer
   put(alert.annotations, "summary", title_of(incident));
   put(alert.annotations, "description", description_of(incident));
-  if (!external_url.empty()) {
+  put(alert.annotations, "owner", incident.owner);
+  put(alert.annotations, "runbook_url", links.runbook_url);
+  if (!links.external_url.empty()) {
     // Not cut: half a link leads nowhere.  The id is of bounded length.
     alert.annotations["link"] =
-        fmt::format("{}/?incident={}", external_url, printable(incident.incident_id));
+        fmt::format("{}/incidents/{}", links.external_url, printable(incident.incident_id));
   }
   return alert;
 }

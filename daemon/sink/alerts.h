@@ -34,9 +34,16 @@ struct Alert {
   std::map<std::string, std::string> annotations;
 };
 
-// `system`: the incident's, or "unknown" where it has no profile, as in metrics.
+// Where an alert leads; empty: nowhere.
+struct AlertLinks {
+  std::string external_url;  // this tocsin's, as people find it
+  std::string runbook_url;
+};
+
+// With the labels of the alerts in deploy/prometheus, so that the same routes serve both. `system`:
+// the incident's, or "unknown" where it has no profile, as in metrics.
 Alert alert_of(const incident::Incident& incident, std::int32_t partition, std::string_view system,
-               std::string_view external_url);
+               const AlertLinks& links);
 
 // All that fires in the partitions that this process owns and knows.
 struct AlertSnapshot {

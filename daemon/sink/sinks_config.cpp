@@ -192,6 +192,16 @@ void read_webhook(const Node& node, yaml::ReadContext& context, std::vector<Webh
   out->push_back(std::move(webhook));
 }
 
+// For people to follow; tocsin never does.
+void read_link(MapReader& reader, std::string_view key, std::string* out) {
+  reader.string(key, out);
+  if (out->empty()) return;
+  if (const auto url = parse_http_url(*out); !url) {
+    yaml::error_at(*reader.node(key), fmt::format("`alertmanager.{}`: {}", key, url.error()),
+                   "https://...", reader.context().diagnostics);
+  }
+}
+
 }  // namespace
 
 std::vector<WebhookConfig> read_webhooks(MapReader& root) {
@@ -251,15 +261,9 @@ AlertmanagerConfig read_alertmanager(MapReader reader) {
       out.token = std::move(*token);
     }
   }
-  reader.string("external_url", &out.external_url);
-  if (!out.external_url.empty()) {
-    const Node& where = *reader.node("external_url");
-    if (const auto url = parse_http_url(out.external_url); !url) {
-      yaml::error_at(where, fmt::format("`alertmanager.external_url`: {}", url.error()),
-                     "https://...", diagnostics);
-    }
-    while (out.external_url.ends_with('/')) out.external_url.pop_back();
-  }
+  read_link(reader, "external_url", &out.links.external_url);
+  while (out.links.external_url.ends_with('/')) out.links.external_url.pop_back();
+  read_link(reader, "runbook_url", &out.links.runbook_url);
   reader.finish();
   return out;
 }

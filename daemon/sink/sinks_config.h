@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "daemon/finding.h"
+#include "daemon/sink/alerts.h"
 #include "daemon/sink/http_client.h"
 #include "daemon/yaml/document.h"
 
@@ -36,8 +37,8 @@ struct AlertmanagerConfig {
   Severity severity_min = Severity::kHigh;
   std::chrono::seconds resend{60};
   HttpClient::Options http{.timeout = std::chrono::milliseconds(5000), .ca_file = {}, .proxy = {}};
-  std::string token;         // a bearer token; empty: none
-  std::string external_url;  // where people find this tocsin; empty: no link
+  std::string token;  // a bearer token; empty: none
+  AlertLinks links;
 };
 
 // Read the list `webhooks` and the map `alertmanager`; mistakes go to the reader's diagnostics.

@@ -44,8 +44,8 @@ std::expected<OAuthToken, std::string> parse_oauth_token(std::string_view text) 
     return std::unexpected(fmt::format("it is longer than {} bytes", kTokenBytesMax));
   }
   const std::size_t first = text.find('.');
-  const std::size_t second = first == text.npos ? first : text.find('.', first + 1);
-  if (second == text.npos || text.find('.', second + 1) != text.npos) {
+  const std::size_t second = first == std::string_view::npos ? first : text.find('.', first + 1);
+  if (second == std::string_view::npos || text.find('.', second + 1) != std::string_view::npos) {
     return std::unexpected("it is no JSON Web Token: three parts with dots between them");
   }
   const auto payload = decode_base64url(text.substr(first + 1, second - first - 1));
@@ -56,7 +56,7 @@ std::expected<OAuthToken, std::string> parse_oauth_token(std::string_view text) 
     return std::unexpected("the second part of the token is no JSON object");
   }
   double expires = 0;
-  if (claims["exp"].get(expires) != simdjson::SUCCESS || !(expires > 0 && expires < kSecondsMax)) {
+  if (claims["exp"].get(expires) != simdjson::SUCCESS || expires <= 0 || expires >= kSecondsMax) {
     return std::unexpected("the token does not say when it expires (`exp`)");
   }
   OAuthToken token{.text = std::string(text)};

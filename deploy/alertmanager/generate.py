@@ -153,6 +153,9 @@ def inhibit_rules():
          "target_matchers": ['alertname="TocsinPolicyViolations"'], "equal": [*FLEET, "system"]},
         {"source_matchers": ['alertname="TocsinIncidentOpen"', 'incident_severity="critical"'],
          "target_matchers": ['alertname="TocsinPolicyViolations"'], "equal": [*FLEET, "system"]},
+        # What tocsin itself says of an incident has its page and its owner with it.
+        {"source_matchers": ['alertname="TocsinIncident"'], "target_matchers": ['alertname="TocsinIncidentOpen"'],
+         "equal": ["system", "incident_severity"]},
         # A page says more than the ticket of the same name.
         {"source_matchers": ['severity="page"'], "target_matchers": ['severity="ticket"', 'slo!=""'],
          "equal": [*FLEET, "system", "slo"]},

@@ -265,14 +265,22 @@ class AlertsTest(unittest.TestCase):
                     self.assertLessEqual(named, labels)
         self.assertGreater(len(seen), 40)  # were there fewer, the search would be at fault
 
-    def start_alertmanager(self, folder, hooks):
-        """One with the routes that generate.py makes; everybody it names is reached through the hooks.  Its address."""
+    def start_alertmanager(self, folder, hooks, **waits):
+        """One with the routes that generate.py makes; everybody it names is reached through the hooks.  Its address.
+
+        `waits`: group_wait and the like, instead of what the routes of pages have.
+        """
         names = yaml.safe_load((ALERTMANAGER / "receivers.yaml").read_text())
         names["receivers"] = {name: {"webhook_configs": [{"url": hooks.url(name)}]} for name in names["receivers"]}
         (folder / "receivers.yaml").write_text(json.dumps(names))
         done = run(sys.executable, ALERTMANAGER / "generate.py", "--receivers", folder / "receivers.yaml", "--out",
                    folder / "alertmanager.yaml")
         self.assertEqual(0, done.returncode, done.stdout)
+        if waits:
+            text = (folder / "alertmanager.yaml").read_text()
+            for key, wait in waits.items():
+                text = re.sub(rf"\b{key}: \S+", f"{key}: {wait}", text)
+            (folder / "alertmanager.yaml").write_text(text)
         program = find_program("prometheus-alertmanager") or find_program("alertmanager")
         self.assertIsNotNone(program, "there is no Alertmanager: run ./dev deps test")
         address = f"127.0.0.1:{free_port()}"

@@ -187,8 +187,9 @@ class WebhookTest(unittest.TestCase):
                 alert, = wait_until(lambda: alertmanager.alerts(alertname="TocsinIncident"), WAIT_S, "the alert")
                 incident, = pipeline.read_incidents().values()
                 self.assertEqual({"alertname": "TocsinIncident", "incident_id": incident["incident_id"],
-                                  "system": harness.SYSTEM, "severity": incident["severity"],
-                                  "category": "shell_command", "owner": "e2e-owner"}, alert["labels"])
+                                  "system": harness.SYSTEM, "severity": "page", "incident_severity": incident["severity"],
+                                  "category": "shell_command", "owner": "system"}, alert["labels"])
+                self.assertEqual("e2e-owner", alert["annotations"]["owner"])
                 self.assertEqual(incident["chain"][0]["title"], alert["annotations"]["summary"])
                 self.assertIn(incident["incident_id"], alert["annotations"]["link"])
                 self.assertEqual(incident["first_misuse"], alert["startsAt"])

@@ -692,6 +692,7 @@ TEST_CASE("the sample configuration has every key, with its default") {
       "alertmanager.token_file",
       "alertmanager.proxy",
       "alertmanager.external_url",
+      "alertmanager.runbook_url",
       "alertmanager.insecure",
       "selftest.interval_seconds",
       "http.listen",
@@ -757,7 +758,8 @@ TEST_CASE("the sample configuration has every key, with its default") {
   CHECK(config.alertmanager.http.ca_file.empty());
   CHECK(config.alertmanager.http.proxy.empty());
   CHECK(config.alertmanager.token.empty());
-  CHECK(config.alertmanager.external_url.empty());
+  CHECK(config.alertmanager.links.external_url.empty());
+  CHECK(config.alertmanager.links.runbook_url.empty());
   CHECK(config.topics.start_at == defaults.topics.start_at);
   CHECK(config.workers == defaults.workers);
   CHECK(config.batch.records_max == defaults.batch.records_max);

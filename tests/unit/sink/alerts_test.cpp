@@ -70,21 +70,29 @@ std::set<std::string> posted(const AlertBook& book, EventTime now = at(100)) {
 using Names = std::set<std::string>;
 
 TEST_CASE("alerts: what an alert says of an incident") {
-  const Alert made = alert_of(open_incident(), 2, "bot", "https://tocsin.example");
+  const Alert made = alert_of(
+      open_incident(), 2, "bot",
+      {.external_url = "https://tocsin.example", .runbook_url = "https://runbooks.example/it"});
   CHECK(made.partition == 2);
   CHECK(made.starts == at(0));
   CHECK(made.labels == std::map<std::string, std::string>{{"alertname", "TocsinIncident"},
                                                           {"incident_id", "i1"},
                                                           {"system", "bot"},
-                                                          {"severity", "high"},
+                                                          {"severity", "page"},
+                                                          {"incident_severity", "high"},
                                                           {"category", "shell_command"},
-                                                          {"owner", "bot-owner"}});
+                                                          {"owner", "system"}});
+  incident::Incident lesser = open_incident();
+  lesser.severity = Severity::kMedium;
+  CHECK(alert_of(lesser, 2, "bot", {}).labels.at("severity") == "ticket");
   CHECK(made.annotations ==
         std::map<std::string, std::string>{
             {"summary", "Worst"},
             {"description",
              "3 findings in 2 sessions since 2026-01-05T08:00:00.000Z. Contact: #bot."},
-            {"link", "https://tocsin.example/?incident=i1"}});
+            {"link", "https://tocsin.example/incidents/i1"},
+            {"owner", "bot-owner"},
+            {"runbook_url", "https://runbooks.example/it"}});
 }
 
 TEST_CASE("alerts: hostile and long text is escaped and cut, and nothing is empty") {
@@ -93,8 +101,8 @@ TEST_CASE("alerts: hostile and long text is escaped and cut, and nothing is empt
   incident.owner.clear();
   incident.contact.clear();
   incident.chain[1].title = std::string(10'000, 'x') + "\u202E\x1B[31m";
-  const Alert made = alert_of(incident, 0, "unknown", "");
-  CHECK_FALSE(made.labels.contains("owner"));
+  const Alert made = alert_of(incident, 0, "unknown", {});
+  CHECK_FALSE(made.annotations.contains("owner"));
   CHECK_FALSE(made.annotations.contains("link"));
   CHECK(made.labels.at("system") == "unknown");
   for (const auto* map : {&made.labels, &made.annotations}) {
@@ -112,7 +120,7 @@ TEST_CASE("alerts: hostile and long text is escaped and cut, and nothing is empt
 TEST_CASE("alerts: what Alertmanager is sent") {
   AlertBook book;
   CHECK(book.bodies(at(1), std::chrono::seconds(240)).empty());
-  book.update(snapshot({alert_of(open_incident(), 0, "bot", "")}), at(10));
+  book.update(snapshot({alert_of(open_incident(), 0, "bot", {})}), at(10));
   const auto bodies = book.bodies(at(10), std::chrono::seconds(240));
   REQUIRE(bodies.size() == 1);
   const Json body = Json::parse(bodies[0]);

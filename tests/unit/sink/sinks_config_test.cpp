@@ -180,6 +180,7 @@ TEST_CASE("sinks config: Alertmanager") {
   timeout_seconds: 2
   token_file: token
   external_url: https://tocsin.example/
+  runbook_url: https://runbooks.example/it.md
 )");
   REQUIRE(loaded.briefly() == Strings{});
   const AlertmanagerConfig& config = loaded.config.alertmanager;
@@ -190,7 +191,8 @@ TEST_CASE("sinks config: Alertmanager") {
   CHECK(config.resend == std::chrono::seconds(30));
   CHECK(config.http.timeout == std::chrono::seconds(2));
   CHECK(config.token == "t0k3n");
-  CHECK(config.external_url == "https://tocsin.example");
+  CHECK(config.links.external_url == "https://tocsin.example");
+  CHECK(config.links.runbook_url == "https://runbooks.example/it.md");
 }
 
 TEST_CASE("sinks config: every mistake about Alertmanager is reported where it stands") {
