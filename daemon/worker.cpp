@@ -19,7 +19,7 @@ constexpr auto kTick = std::chrono::seconds(1);
 constexpr std::size_t kDeadLetterBytesMax = 900'000;
 // Of what is fetched ahead, all workers together.  librdkafka's own record of a message is about
 // as large as a message.
-constexpr std::size_t kQueuesBytes = std::size_t{16} << 20;
+constexpr std::size_t kQueuesBytes = std::size_t{32} << 20;
 constexpr std::size_t kQueueBytesMin = std::size_t{4} << 20;
 constexpr OffsetLedger::Ticket kSelftest = std::numeric_limits<OffsetLedger::Ticket>::max();
 

@@ -84,11 +84,12 @@ std::expected<std::unique_ptr<KafkaSource>, std::string> KafkaSource::create(
   } else {
     properties.try_emplace("partition.assignment.strategy", "cooperative-sticky");
   }
-  // Bounds memory.  Large enough for a second of peak traffic: a full queue makes 2.0 pause
-  // fetching for that long.  One answer may come on top.
+  // Bounds memory.  Large enough for a second of peak traffic, and in bytes alone: a librdkafka
+  // before 2.2 looks only once a second whether a queue that was full has room again, so that a
+  // backlog is worked off at one queue a second.  One answer may come on top.
   properties.try_emplace("queued.max.messages.kbytes",
                          std::to_string(subscription.queue_bytes_max >> 10));
-  properties.try_emplace("queued.min.messages", "10000");
+  properties.try_emplace("queued.min.messages", "10000000");
   properties.try_emplace("fetch.message.max.bytes", "524288");
   properties.try_emplace("fetch.max.bytes", "4194304");
   properties.try_emplace("statistics.interval.ms", "1000");

@@ -81,7 +81,8 @@ class ChaosTest(unittest.TestCase):
     def test_throughput_is_measured(self):
         values = self.report_of(chaos_measure.throughput, events=60_000, seed=1).values
         self.assertGreater(values["plain_consumer_events_a_second"], values["topic_events_a_second"])
-        self.assertGreater(values["topic_events_a_processor_second"], 1_000)
+        # Far from what is wanted of a quiet machine, and far above what comes of fetching that sleeps.
+        self.assertGreater(values["topic_ratio_to_the_smaller"], 0.2)
         print(f"figures: throughput: {values['topic_events_a_second']} events/s from the topic, "
               f"{values['plain_consumer_events_a_second']} by a plain consumer", flush=True)
 
