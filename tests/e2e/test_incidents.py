@@ -212,17 +212,18 @@ class IncidentsTest(unittest.TestCase):
                            for incident in pipeline.read_incidents()))
             first.wait_total("tocsin_rule_demoted", 1, rule=rule, reason="precision")
             self.assertEqual(0, first.total("tocsin_rule_precision_ratio", rule=rule))
-            self.assertEqual(("medium", "high"), severity_of("s3"))
+            # A worker may have a batch in hand that it began before it was told.
+            self.assertIn(("medium", "high"), (severity_of(f"s3-{i}") for i in range(3)))
             self.assertIn("rule.demoted", first.log_file.read_text(encoding="utf-8"))
             first.kill()
             second.start()
             second.wait_total("tocsin_rule_demoted", 1, rule=rule, reason="precision")
-            self.assertEqual(("medium", "high"), severity_of("s4"))
+            self.assertIn(("medium", "high"), (severity_of(f"s4-{i}") for i in range(3)))
             # Owners remember what was said before they came.
             pipeline.say({"time": now(), "system": harness.SYSTEM, "type": "verdict", "by": "ann", "verdict": "true_positive",
                           "incident_id": next(iter(pipeline.read_incidents()))})
             wait_until(lambda: second.total("tocsin_rule_precision_ratio", rule=rule) == 0.5, 30, "the other verdict")
-            self.assertEqual(("high", None), severity_of("s5"))
+            self.assertIn(("high", None), (severity_of(f"s5-{i}") for i in range(3)))
 
     def test_selftests_come_through_all_stages(self):
         pipeline = self.pipeline()
