@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "daemon/check.h"
+#include "daemon/leaving.h"
 #include "daemon/sink/webhook_signature.h"
 
 namespace tocsin {
@@ -84,6 +85,8 @@ Webhook::Webhook(const Config& config, const WebhookConfig& webhook, metrics::Re
 bool Webhook::run(const std::stop_token& stop) {
   log::info("webhook.started", "sending to a webhook",
             {{"webhook", webhook_.name}, {"host", webhook_.url.host}});
+  const Leaving leaving(stop);
+  source_->watch(leaving);
   while (!stop.stop_requested() && !health_.failed) turn(stop);
   const bool committed = source_->commit(positions(), true);
   source_->close();
