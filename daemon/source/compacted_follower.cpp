@@ -15,19 +15,13 @@ constexpr std::chrono::seconds kAskSoon{5};  // after a failure, or while there 
 
 std::expected<std::unique_ptr<CompactedFollower>, std::string> CompactedFollower::create(
     const kafka::Properties& kafka, std::string topic, std::string_view name) {
-  kafka::Properties properties = kafka;
-  properties["client.id"] = kafka::client_id(name);
-  properties["enable.auto.commit"] = "false";
-  properties["enable.auto.offset.store"] = "false";
-  properties["enable.partition.eof"] = "true";
+  kafka::Properties properties = kafka::without_group(kafka, name);
   properties["isolation.level"] = "read_committed";
   // Whatever is told again replaces what was told before.
   properties["auto.offset.reset"] = "earliest";
   // A topic with little in it: small buffers, and a fetch that waits long costs nothing.
   properties["queued.max.messages.kbytes"] = "1024";
   properties["fetch.wait.max.ms"] = "5000";
-  // It joins no group; librdkafka wants a name all the same.
-  properties.try_emplace("group.id", "tocsin");
   auto conf = kafka::make_conf(properties, kafka::Scope::kConsumer);
   if (!conf) return std::unexpected(conf.error());
   kafka::route_logs(conf->get());
@@ -53,14 +47,12 @@ std::expected<void, std::string> CompactedFollower::look_for_partitions(
   if (failed != RD_KAFKA_RESP_ERR_NO_ERROR) return std::unexpected(rd_kafka_err2str(failed));
   const std::unique_ptr<const rd_kafka_metadata_t, decltype(&rd_kafka_metadata_destroy)> metadata(
       answer, &rd_kafka_metadata_destroy);
-  const auto error =
-      metadata->topic_cnt == 1 ? metadata->topics[0].err : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR && error != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
-    return std::unexpected(rd_kafka_err2str(error));
-  }
-  asked_ = true;
+  if (metadata->topic_cnt != 1) return {};
+  const auto error = metadata->topics[0].err;
+  if (error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) return {};  // nobody wrote to it yet
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return std::unexpected(rd_kafka_err2str(error));
   const int count = metadata->topics[0].partition_cnt;
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR || count <= 0) return {};
+  if (count <= 0) return {};
   ask_at_ = now + kAskAgain;
   if (static_cast<std::size_t>(count) == partitions_) return {};
   // From the beginning, those that were read before as well: it is little, and rare.
@@ -73,7 +65,6 @@ std::expected<void, std::string> CompactedFollower::look_for_partitions(
     return std::unexpected(rd_kafka_err2str(refused));
   }
   partitions_ = static_cast<std::size_t>(count);
-  at_end_.clear();
   return {};
 }
 
@@ -85,10 +76,6 @@ std::expected<void, std::string> CompactedFollower::poll(std::chrono::millisecon
     const kafka::Message message(rd_kafka_consumer_poll(handle_.get(), timeout));
     if (message == nullptr) return {};
     timeout = 0;
-    if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-      at_end_.insert(message->partition);
-      continue;
-    }
     if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {  // librdkafka tries again
       return std::unexpected(rd_kafka_message_errstr(message.get()));
     }

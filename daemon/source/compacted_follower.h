@@ -8,7 +8,6 @@
 #include <expected>
 #include <functional>
 #include <memory>
-#include <set>
 #include <string>
 #include <string_view>
 
@@ -34,9 +33,6 @@ class CompactedFollower {
   // call tries again.
   std::expected<void, std::string> poll(std::chrono::milliseconds wait, const Visit& visit);
 
-  // Whether each partition was read to its end at least once; a topic that does not exist has none.
-  [[nodiscard]] bool caught_up() const { return asked_ && at_end_.size() == partitions_; }
-
  private:
   using Clock = std::chrono::steady_clock;
 
@@ -46,9 +42,7 @@ class CompactedFollower {
   std::string topic_;
   kafka::Handle handle_;
   std::size_t partitions_ = 0;
-  std::set<std::int32_t> at_end_;
   Clock::time_point ask_at_;  // for the partitions, which may become more
-  bool asked_ = false;
 };
 
 }  // namespace tocsin

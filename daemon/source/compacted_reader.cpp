@@ -40,14 +40,9 @@ class Assignment {
 
 std::expected<std::unique_ptr<CompactedReader>, std::string> CompactedReader::create(
     const kafka::Properties& kafka, std::string_view name) {
-  kafka::Properties properties = kafka;
-  properties["client.id"] = kafka::client_id(name);
-  properties["enable.auto.commit"] = "false";
-  properties["enable.auto.offset.store"] = "false";
+  kafka::Properties properties = kafka::without_group(kafka, name);
   properties["auto.offset.reset"] = "error";
   properties["enable.partition.eof"] = "true";
-  // It joins no group; librdkafka wants a name all the same.
-  properties.try_emplace("group.id", "tocsin");
   std::unique_ptr<CompactedReader> reader(new CompactedReader);
   auto committed = make_handle(properties, "read_committed");
   if (!committed) return std::unexpected(committed.error());

@@ -173,6 +173,14 @@ std::int32_t partition_of(std::string_view key, std::int32_t partitions) {
 
 void route_logs(rd_kafka_conf_t* conf) { rd_kafka_conf_set_log_cb(conf, &on_log); }
 
+Properties without_group(Properties properties, std::string_view name) {
+  properties["client.id"] = client_id(name);
+  properties["enable.auto.commit"] = "false";
+  properties["enable.auto.offset.store"] = "false";
+  properties.try_emplace("group.id", "tocsin");  // librdkafka wants a name all the same
+  return properties;
+}
+
 std::string client_id(std::string_view suffix) {
   std::array<char, 256> host{};
   if (gethostname(host.data(), host.size() - 1) != 0) host = {"unknown"};

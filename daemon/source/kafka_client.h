@@ -72,6 +72,9 @@ std::expected<Handle, std::string> make_handle(rd_kafka_type_t type, Conf conf);
 // librdkafka's log lines into ours, sampled; call before creating a handle.
 void route_logs(rd_kafka_conf_t* conf);
 
+// Of a consumer that joins no group.
+Properties without_group(Properties properties, std::string_view name);
+
 // "host-pid-suffix": tells this process's clients apart in the broker's logs.
 std::string client_id(std::string_view suffix);
 

@@ -18,10 +18,12 @@ CONFIG = "route: {receiver: nobody}\nreceivers: [{name: nobody}]\n"
 
 
 class AlertmanagerServer:
-    def __init__(self, directory):
+    def __init__(self, directory, config=CONFIG):
         self.directory = pathlib.Path(directory)
+        self.config = config  # its text
         self.port = processes.free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.address = f"127.0.0.1:{self.port}"
+        self.url = f"http://{self.address}"
         self.log_file = self.directory / "alertmanager.log"
         self.process_ = None
 
@@ -31,11 +33,12 @@ class AlertmanagerServer:
             raise RuntimeError("there is no alertmanager: run ./dev deps test")
         self.directory.mkdir(parents=True, exist_ok=True)
         config = self.directory / "alertmanager.yml"
-        config.write_text(CONFIG, encoding="utf-8")
+        config.write_text(self.config, encoding="utf-8")
         with open(self.log_file, "ab") as log:
             self.process_ = subprocess.Popen(
                 processes.leashed([program, f"--config.file={config}", f"--storage.path={self.directory / 'data'}",
-                                   f"--web.listen-address=127.0.0.1:{self.port}", "--cluster.listen-address="]),
+                                   f"--web.listen-address=127.0.0.1:{self.port}", "--cluster.listen-address=",
+                                   "--log.level=warn"]),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
         try:
             processes.wait_until(lambda: self.process_.poll() is not None or self.ready_(), START_TIMEOUT_S,

@@ -25,7 +25,9 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import time
+import unittest
 import uuid
 
 import processes
@@ -287,6 +289,21 @@ class KafkaBroker:
         if self.process_.poll() is not None:
             raise BrokerError(f"Kafka exited with {self.process_.returncode}; the end of {self.log_file}:\n"
                               f"{processes.tail(self.log_file)}")
+
+
+def broker_for_module(name):
+    """(broker, a folder for the module's files): the one of all tests, which CTest starts and stops, or its own."""
+    directory = pathlib.Path(tempfile.mkdtemp(prefix=f"tocsin-{name}-"))
+    if not os.environ.get("E2E_KEEP"):
+        unittest.addModuleCleanup(shutil.rmtree, directory, ignore_errors=True)
+    if shared := os.environ.get("E2E_KAFKA_DIR"):
+        broker = KafkaBroker(shared, die_with_parent=False)
+        if not broker.answers():
+            broker.restart(kill=True)  # an earlier test left it in pieces
+        return broker, directory
+    broker = KafkaBroker(directory / "kafka").start()
+    unittest.addModuleCleanup(broker.stop)
+    return broker, directory
 
 
 def main():

@@ -23,7 +23,8 @@ import yaml
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import harness
-from processes import end, find_program, free_port, leashed, wait_until
+from alertmanager_server import AlertmanagerServer
+from processes import end, free_port, leashed, wait_until
 from prometheus_server import PrometheusServer
 from test_documents import FENCE, Block
 
@@ -276,21 +277,10 @@ class AlertsTest(unittest.TestCase):
         done = run(sys.executable, ALERTMANAGER / "generate.py", "--receivers", folder / "receivers.yaml", "--out",
                    folder / "alertmanager.yaml")
         self.assertEqual(0, done.returncode, done.stdout)
-        if waits:
-            text = (folder / "alertmanager.yaml").read_text()
-            for key, wait in waits.items():
-                text = re.sub(rf"\b{key}: \S+", f"{key}: {wait}", text)
-            (folder / "alertmanager.yaml").write_text(text)
-        program = find_program("prometheus-alertmanager") or find_program("alertmanager")
-        self.assertIsNotNone(program, "there is no Alertmanager: run ./dev deps test")
-        address = f"127.0.0.1:{free_port()}"
-        with open(folder / "alertmanager.log", "ab") as log:
-            process = subprocess.Popen(
-                leashed([program, f"--config.file={folder / 'alertmanager.yaml'}", f"--storage.path={folder / 'alerts'}",
-                         f"--web.listen-address={address}", "--cluster.listen-address=", "--log.level=warn"]),
-                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
-        self.addCleanup(end, process, STARTS_S)
-        return address
+        text = (folder / "alertmanager.yaml").read_text()
+        for key, wait in waits.items():
+            text = re.sub(rf"\b{key}: \S+", f"{key}: {wait}", text)
+        return self.enterContext(AlertmanagerServer(folder, text)).address
 
     def test_a_real_prometheus_and_alertmanager_page_the_owner(self):
         folder = pathlib.Path(tempfile.mkdtemp(prefix="tocsin-alerts-"))

@@ -6,11 +6,8 @@
 import datetime
 import json
 import math
-import os
 import pathlib
-import shutil
 import sys
-import tempfile
 import time
 import unittest
 
@@ -19,7 +16,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import harness
 import traffic
 from harness import Pipeline
-from kafka_broker import KafkaBroker
+from kafka_broker import broker_for_module
 from processes import wait_until
 
 broker = None
@@ -28,20 +25,7 @@ directory = None
 
 def setUpModule():
     global broker, directory
-    directory = pathlib.Path(tempfile.mkdtemp(prefix="tocsin-incidents-"))
-    if shared := os.environ.get("E2E_KAFKA_DIR"):  # one for all tests, started and stopped by CTest
-        broker = KafkaBroker(shared, die_with_parent=False)
-        if not broker.answers():
-            broker.restart(kill=True)
-        return
-    broker = KafkaBroker(directory / "kafka").start()
-
-
-def tearDownModule():
-    if broker is not None and "E2E_KAFKA_DIR" not in os.environ:
-        broker.stop()
-    if directory is not None and not os.environ.get("E2E_KEEP"):
-        shutil.rmtree(directory, ignore_errors=True)
+    broker, directory = broker_for_module("incidents")
 
 
 def now(ahead_s=0.0):

@@ -4,13 +4,10 @@ The demo's hijack is played; the page arrives where the owner of the system is r
 the incident's page; it is taken back when the incident is contained.  Prints the seconds of each leg.
 """
 
-import datetime
 import json
-import os
 import pathlib
 import shutil
 import sys
-import tempfile
 import time
 import unittest
 import urllib.request
@@ -20,9 +17,10 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import harness
 import test_alerts
 from harness import Pipeline
-from kafka_broker import KafkaBroker
+from kafka_broker import broker_for_module
 from processes import wait_until
 from prometheus_server import PrometheusServer
+from test_incidents import containment, recent
 
 SYSTEM = "support-bot"
 RUNBOOK = "https://runbooks.example/TocsinIncidentOpen.md"
@@ -33,31 +31,12 @@ directory = None
 
 def setUpModule():
     global broker, directory
-    directory = pathlib.Path(tempfile.mkdtemp(prefix="tocsin-oncall-"))
-    if shared := os.environ.get("E2E_KAFKA_DIR"):  # one for all tests, started and stopped by CTest
-        broker = KafkaBroker(shared, die_with_parent=False)
-        if not broker.answers():
-            broker.restart(kill=True)
-        return
-    broker = KafkaBroker(directory / "kafka").start()
-
-
-def tearDownModule():
-    if broker is not None and "E2E_KAFKA_DIR" not in os.environ:
-        broker.stop()
-    if directory is not None and not os.environ.get("E2E_KEEP"):
-        shutil.rmtree(directory, ignore_errors=True)
+    broker, directory = broker_for_module("oncall")
 
 
 def hijack():
     """The demo's poisoned page, as if its last event were of this moment."""
-    lines = (harness.REPO / "tests" / "cases" / "poisoned-page" / "events.jsonl").read_text().splitlines()
-    events = [json.loads(line) for line in lines]
-    moments = [datetime.datetime.fromisoformat(event["time"].replace("Z", "+00:00")) for event in events]
-    shift = datetime.datetime.now(datetime.timezone.utc) - max(moments)
-    for event, moment in zip(events, moments):
-        event["time"] = (moment + shift).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return [json.dumps(event) for event in events]
+    return recent((harness.REPO / "tests" / "cases" / "poisoned-page" / "events.jsonl").read_text().splitlines())
 
 
 class Clock:
@@ -130,10 +109,7 @@ class OnCallTest(unittest.TestCase):
             for receiver in ("devex-oncall", "tocsin-oncall", "ciso"):
                 self.assertEqual([], hooks.alerts(receiver), "nobody else is woken")
 
-            pipeline.say({"time": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="milliseconds")
-                          .replace("+00:00", "Z"), "system": SYSTEM, "type": "containment",
-                          "containment": {"action": "kill_session", "by": "soc", "outcome": "done",
-                                          "incident_id": incident["incident_id"]}})
+            pipeline.say(containment(incident_id=incident["incident_id"]) | {"system": SYSTEM})
             wait_until(lambda: pipeline.read_incidents()[incident["incident_id"]]["state"] == "contained", WAIT_S,
                        "containment", interval=0.2)
             clock.leg("containment")

@@ -10,9 +10,7 @@ import functools
 import json
 import os
 import pathlib
-import shutil
 import sys
-import tempfile
 import time
 import unittest
 
@@ -21,7 +19,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import harness
 import traffic
 from harness import Pipeline
-from kafka_broker import KafkaBroker
+from kafka_broker import broker_for_module
 from processes import wait_until
 from prometheus_server import PrometheusServer
 
@@ -37,21 +35,9 @@ def setUpModule():
     for name, program in (("E2E_TOCSIN", harness.TOCSIN_BINARY), ("KAFKA_TOOL", harness.KAFKA_TOOL)):
         if not os.access(program, os.X_OK):
             raise FileNotFoundError(f"{program} is not there: ./dev build, or set {name}")
-    directory = pathlib.Path(tempfile.mkdtemp(prefix="tocsin-e2e-"))
-    if shared := os.environ.get("E2E_KAFKA_DIR"):  # one for all tests, started and stopped by CTest
-        broker = KafkaBroker(shared, die_with_parent=False)
-        if not broker.answers():
-            broker.restart(kill=True)  # an earlier test left it in pieces
-        return
-    broker = KafkaBroker(directory / "kafka").start()
-    figures("broker", f"started in {broker.start_seconds:.1f} s", f"logs in {directory}" if keep() else "")
-
-
-def tearDownModule():
-    if broker is not None and "E2E_KAFKA_DIR" not in os.environ:
-        broker.stop()
-    if directory is not None and not keep():
-        shutil.rmtree(directory, ignore_errors=True)
+    broker, directory = broker_for_module("e2e")
+    if "E2E_KAFKA_DIR" not in os.environ:
+        figures("broker", f"started in {broker.start_seconds:.1f} s", f"logs in {directory}" if keep() else "")
 
 
 def keep():

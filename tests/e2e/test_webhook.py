@@ -5,12 +5,9 @@ killed.
 """
 
 import json
-import os
 import pathlib
 import re
-import shutil
 import sys
-import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
@@ -18,7 +15,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import harness
 from alertmanager_server import AlertmanagerServer
 from harness import Pipeline
-from kafka_broker import KafkaBroker
+from kafka_broker import broker_for_module
 from processes import wait_until
 from test_incidents import containment, shell
 from webhook_receiver import WebhookReceiver
@@ -34,20 +31,7 @@ directory = None
 
 def setUpModule():
     global broker, directory
-    directory = pathlib.Path(tempfile.mkdtemp(prefix="tocsin-webhook-"))
-    if shared := os.environ.get("E2E_KAFKA_DIR"):  # one for all tests, started and stopped by CTest
-        broker = KafkaBroker(shared, die_with_parent=False)
-        if not broker.answers():
-            broker.restart(kill=True)
-        return
-    broker = KafkaBroker(directory / "kafka").start()
-
-
-def tearDownModule():
-    if broker is not None and "E2E_KAFKA_DIR" not in os.environ:
-        broker.stop()
-    if directory is not None and not os.environ.get("E2E_KEEP"):
-        shutil.rmtree(directory, ignore_errors=True)
+    broker, directory = broker_for_module("webhook")
 
 
 def block(language):
