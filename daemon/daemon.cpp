@@ -215,9 +215,10 @@ bool Daemon::start_workers() {
   for (const std::string& topic : config_.topics.events) {
     static_cast<void>(TopicMetrics(registry_, topic));
   }
-  const std::size_t count = worker_count(config_);
-  for (std::size_t i = 0; i < count; ++i) {
-    auto worker = Worker::create(i, config_, snapshot, redactor, registry_, count);
+  const auto budget =
+      std::make_shared<StateBudget>(config_.sessions.bytes_max, worker_count(config_));
+  for (std::size_t i = 0; i < budget->workers(); ++i) {
+    auto worker = Worker::create(i, config_, snapshot, redactor, registry_, budget);
     if (!worker) {
       log::error("worker.start", worker.error());
       return false;

@@ -142,6 +142,9 @@ Pipeline::Pipeline(PolicySnapshot snapshot, PipelineOptions options,
   for (std::size_t i = 0; i < snapshot_.policy->reportable().size(); ++i) {
     shard_.set(snapshot_.metrics->last_match(i), 0);
   }
+  if (options_.budget == nullptr) {
+    options_.budget = std::make_shared<StateBudget>(options_.sessions.bytes_max, 1);
+  }
   watch_rules();
   mark_lowered();
   publish_rule_seconds();
@@ -237,6 +240,7 @@ void Pipeline::make_states(Session& session) const {
 }
 
 void Pipeline::run(std::span<const Record> batch, PipelineOutput& output) {
+  share_memory();
   auto before = std::chrono::steady_clock::now();
   for (const Record& record : batch) {
     process(record, partition_of(record.source), output);
@@ -573,11 +577,17 @@ std::optional<std::int64_t> Pipeline::rewind_offset(std::string_view topic,
   return found->second->sessions.oldest_offset();
 }
 
+void Pipeline::share_memory() {
+  std::size_t bytes = 0;
+  for (const auto& [key, partition] : partitions_) {
+    bytes += partition->sessions.bytes() + partition->systems.bytes();
+  }
+  state_bytes_max_ = options_.budget->allow(options_.worker, bytes);
+}
+
 void Pipeline::keep_within_memory() {
-  const std::size_t systems =
-      shrink(&Partition::systems, options_.sessions.bytes_max / kSystemsShare, [] {});
-  const std::size_t left =
-      options_.sessions.bytes_max - std::min(options_.sessions.bytes_max, systems);
+  const std::size_t systems = shrink(&Partition::systems, state_bytes_max_ / kSystemsShare, [] {});
+  const std::size_t left = state_bytes_max_ - std::min(state_bytes_max_, systems);
   shrink(&Partition::sessions, left, [this] { shard_.add(evicted_sessions_); });
 }
 
@@ -608,6 +618,8 @@ void Pipeline::count_forgotten() {
 }
 
 void Pipeline::publish_gauges() {
+  share_memory();
+  keep_within_memory();
   count_forgotten();
   std::size_t sessions = 0;
   std::size_t bytes = 0;

@@ -26,6 +26,7 @@
 #include "daemon/redact.h"
 #include "daemon/rule_watch.h"
 #include "daemon/session/session_table.h"
+#include "daemon/session/state_budget.h"
 #include "daemon/session/system_table.h"
 
 namespace tocsin::flow {
@@ -78,6 +79,10 @@ struct PipelineOptions {
   // Label value that stands for every topic; empty: the topic itself.  (A file's name is not a
   // bounded label.)
   std::string topic_label;
+  // Shared with the process's other pipelines, of which this is number `worker`; nothing: all of
+  // `sessions.bytes_max` is this one's.
+  std::shared_ptr<StateBudget> budget = {};
+  std::size_t worker = 0;
 };
 
 // decode -> session -> detect -> finding, for one worker.  Not thread-safe; shares nothing but
@@ -92,9 +97,9 @@ class Pipeline {
 
   void run(std::span<const Record> batch, PipelineOutput& output);
 
-  // Sets the gauges, and counts the sessions and systems forgotten since: to be called once a
-  // second or before they are read.  (Detectors' gauges take a walk over all systems: too much for
-  // each batch.)
+  // Sets the gauges, counts the sessions and systems forgotten since, and gives back memory that
+  // other workers want: to be called once a second or before they are read.  (Detectors' gauges
+  // take a walk over all systems: too much for each batch.)
   void publish_gauges();
 
   // Another policy from the next batch on.  Sessions stay; what detectors know of them stays too,
@@ -160,6 +165,8 @@ class Pipeline {
   Effect inferred_effect(std::string_view tool);
   Effect inferred_effect(std::string_view tool, const Session& session);
   Partition& partition_of(const SourcePosition& source);
+  // Asks how much memory is this one's until the next time.
+  void share_memory();
   void keep_within_memory();
   // Evicts from the largest of the partitions' tables until all hold `bytes_max` together; what
   // they hold then.  `evicted`: called for each.
@@ -190,6 +197,7 @@ class Pipeline {
   std::map<std::pair<std::string, std::int32_t>, std::unique_ptr<Partition>, std::less<>>
       partitions_;
   Partition* last_partition_ = nullptr;
+  std::size_t state_bytes_max_ = 0;
   std::unordered_map<std::uint64_t, Effect> inferred_;  // by hash of the tool's name
   std::vector<Coverage> coverage_;                      // by system
   std::optional<RuleWatch> watch_;

@@ -42,17 +42,18 @@ KafkaSink::Headers dead_letter_headers(const Record& record, Reject reason, bool
 
 Worker::Worker(const Config& config, PolicySnapshot policy,
                std::shared_ptr<const Redactor> redactor, metrics::Registry& registry,
-               std::size_t workers)
+               std::size_t number, std::shared_ptr<StateBudget> budget)
     : config_(config),
       shard_(registry.make_shard()),
       pipeline_(
           std::move(policy),
           {.decode = config.decode,
-           .sessions = {.idle = config.sessions.idle,
-                        .bytes_max = config.sessions.bytes_max / workers},
+           .sessions = config.sessions,
            .now = &now,
            .rule_watch = config.rules.demote ? std::optional(RuleWatchLimits{}) : std::nullopt,
-           .topic_label = {}},
+           .topic_label = {},
+           .budget = std::move(budget),
+           .worker = number},
           std::move(redactor), registry) {
   outstanding_ = registry.gauge("tocsin_sink_outstanding",
                                 "Findings and dead letters that wait for their acknowledgement.",
@@ -63,10 +64,12 @@ Worker::Worker(const Config& config, PolicySnapshot policy,
 
 std::expected<std::unique_ptr<Worker>, std::string> Worker::create(
     std::size_t number, const Config& config, PolicySnapshot policy,
-    std::shared_ptr<const Redactor> redactor, metrics::Registry& registry, std::size_t workers) {
+    std::shared_ptr<const Redactor> redactor, metrics::Registry& registry,
+    std::shared_ptr<StateBudget> budget) {
   const std::string name = std::to_string(number);
-  std::unique_ptr<Worker> worker(
-      new Worker(config, std::move(policy), std::move(redactor), registry, workers));
+  const std::size_t workers = budget->workers();
+  std::unique_ptr<Worker> worker(new Worker(config, std::move(policy), std::move(redactor),
+                                            registry, number, std::move(budget)));
   auto sink = KafkaSink::create(
       config, "findings-" + name,
       [worker = worker.get()](std::uint64_t ticket) { worker->on_delivered(ticket); }, registry);

@@ -35,11 +35,11 @@ class Worker final : private KafkaSource::Listener, private PipelineOutput {
   // group.
   static constexpr std::chrono::milliseconds kDrainLimit{5000};
 
-  // One of `workers`, which share what the process may take.
+  // One of the workers that share `budget`, and what the process may fetch ahead.
   static std::expected<std::unique_ptr<Worker>, std::string> create(
       std::size_t number, const Config& config, PolicySnapshot policy,
       std::shared_ptr<const Redactor> redactor, metrics::Registry& registry,
-      std::size_t workers = 1);
+      std::shared_ptr<StateBudget> budget);
 
   // Findings worth a ticket or a page are shown there, too.  Before `run`; it outlives the worker.
   void show_on(Board& board) { board_ = &board; }
@@ -61,7 +61,7 @@ class Worker final : private KafkaSource::Listener, private PipelineOutput {
 
  private:
   Worker(const Config& config, PolicySnapshot policy, std::shared_ptr<const Redactor> redactor,
-         metrics::Registry& registry, std::size_t workers);
+         metrics::Registry& registry, std::size_t number, std::shared_ptr<StateBudget> budget);
 
   void on_assigned(std::span<const TopicPartition> partitions) override;
   void on_revoked(std::span<const TopicPartition> partitions, bool lost) override;

@@ -51,8 +51,7 @@ struct Session {
 
 struct SessionLimits {
   std::chrono::seconds idle{1800};  // in event time
-  // Of one worker, all its partitions together, what detectors know of systems included; in the
-  // configuration: of all workers together.
+  // Of all workers together, what detectors know of systems included; see state_budget.h.
   std::size_t bytes_max = std::size_t{64} << 20;
 };
 

@@ -322,7 +322,8 @@ RunningWorker::RunningWorker(const Config& config, metrics::Registry& registry,
       Worker::create(number, config,
                      {.policy = test_policy(),
                       .metrics = std::make_shared<const PolicyMetrics>(registry, *test_policy())},
-                     std::make_shared<const Redactor>(Redactor::random_key()), registry);
+                     std::make_shared<const Redactor>(Redactor::random_key()), registry,
+                     std::make_shared<StateBudget>(config.sessions.bytes_max, number + 1));
   if (!worker) throw std::runtime_error(worker.error());
   worker_ = std::move(*worker);
   thread_ = std::jthread([this](const std::stop_token& stop) { clean_ = worker_->run(stop); });

@@ -300,6 +300,35 @@ TEST_CASE("session state stays within its bytes; what is given up is counted") {
   CHECK(test.metric("tocsin_sessions_evicted_total", {{"reason", "idle"}}) == 0);
 }
 
+TEST_CASE("workers share the memory for state, and one gives back what another wants") {
+  const auto budget = std::make_shared<StateBudget>(200'000, 2);
+  const auto policy = make_policy(pack(), {kProfile});
+  const auto options = [&](std::size_t worker) {
+    PipelineOptions made{
+        .decode = {}, .sessions = {}, .now = {}, .rule_watch = {}, .topic_label = {}};
+    made.budget = budget;
+    made.worker = worker;
+    return made;
+  };
+  PipelineUnderTest first(policy, options(0));
+  PipelineUnderTest second(policy, options(1));
+  const auto fill = [](PipelineUnderTest& test) {
+    for (int i = 0; i < 300; ++i) {
+      test.run(
+          {call_json("send_email", R"({"to":"a@b.test"})", "c1", "session-" + std::to_string(i))});
+    }
+  };
+  fill(first);
+  CHECK(first.metric("tocsin_state_bytes") > 150'000);
+  CHECK(first.metric("tocsin_state_bytes") <= 200'000);
+  fill(second);
+  CHECK(second.metric("tocsin_state_bytes") > 80'000);
+  CHECK(second.metric("tocsin_state_bytes") <= 100'000);
+  first.pipeline->publish_gauges();  // idle: it gives back all the same
+  CHECK(first.metric("tocsin_state_bytes") > 80'000);
+  CHECK(first.metric("tocsin_state_bytes") <= 120'000);
+}
+
 TEST_CASE(
     "what is known of systems stays within a quarter of the bytes, and is counted when given up") {
   PipelineUnderTest test(make_policy(pack(), {kProfile}),
