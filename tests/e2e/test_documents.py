@@ -6,8 +6,10 @@ Fenced blocks, by their info string:
     sh, console              each line is run in the repository's root, with `tocsin` on PATH; exit status 0 within 60 s.
                              Of console, only the lines that begin with `$ `.
     sh norun, console norun  not run; `./dev X` and `tocsin X --option` must exist
+    sh helm                  run by test_helm.py, which has Helm and kustomize
     yaml rules               a rule pack, loaded by `tocsin check`
     yaml system              a system profile, likewise
+    yaml values              values of the chart, rendered by test_helm.py
     yaml config              configuration, likewise; where the brokers and topics are need not be said
 """
 
@@ -25,7 +27,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import harness
 
 FENCE = re.compile(r"^(?P<indent> *)```(?P<info>[^\n`]*)\n(?P<text>.*?)^(?P=indent)```$", re.M | re.S)
-MARKS = {"sh": {"", "norun"}, "console": {"", "norun"}, "yaml": {"", "rules", "system", "config"}}
+MARKS = {"sh": {"", "norun", "helm"}, "console": {"", "norun"}, "yaml": {"", "rules", "system", "config", "values"}}
 UNCHECKED = {"bash", "shell", "zsh", "shell-session", "yml"}  # would look the same and escape this
 COMMAND_LIMIT_S = 60
 

@@ -414,6 +414,16 @@ class DocumentsTest(unittest.TestCase):
                 with self.subTest(f"{block.where}: {command}"):
                     run("bash", "-euo", "pipefail", "-c", command)
 
+    def test_values_that_are_shown_are_accepted(self):
+        blocks = [block for block in test_documents.blocks("yaml") if block.marks == "values"]
+        self.assertGreater(len(blocks), 1)
+        for block in blocks:
+            with self.subTest(block.where), tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+                file.write(block.text)
+                file.flush()
+                run(HELM, "lint", "--strict", CHART, "--values", file.name)
+                self.assertTrue(helm_chart.objects(template("--values", file.name)))
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)

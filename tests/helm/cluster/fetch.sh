@@ -81,8 +81,12 @@ for each in "${CRDS[@]}"; do
     [[ ! -f $file ]] || install -m 0644 "$file" "$target/crds/"
   done
 done
+version=$("$go" list -mod=readonly -m -f '{{.Version}}' k8s.io/kubernetes) # of the API server: Helm asks for it
+minor=${version#v1.}
 for program in "${missing[@]}"; do
   echo "fetch.sh: building $program" >&2
-  "$go" build -mod=readonly -trimpath -buildvcs=false -ldflags='-s -w' -o "$target/bin/$program" "${PROGRAMS[$program]}"
+  "$go" build -mod=readonly -trimpath -buildvcs=false -o "$target/bin/$program" \
+    -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=$version -X k8s.io/component-base/version.gitMajor=1 \
+      -X k8s.io/component-base/version.gitMinor=${minor%%.*}" "${PROGRAMS[$program]}"
   echo "$wanted" >"$target/stamp.$program"
 done
