@@ -1,8 +1,11 @@
 """The chart, rendered: by Helm 4 and 3, from the values in tests/helm/values; and as kubelet would lay it out."""
 
+import json
 import os
 import pathlib
+import shutil
 import subprocess
+import tempfile
 
 import yaml
 
@@ -118,3 +121,34 @@ def below(root, config):
     config["rules"] |= {key: [move(path) for path in config["rules"][key]] for key in ("packs", "systems")}
     config["rules"]["cache_dir"] = move(config["rules"]["cache_dir"])
     return config
+
+
+def application(folder, values):
+    """A chart of somebody's application that depends on the library."""
+    chart = pathlib.Path(folder) / "application"
+    shutil.copytree(CASES / "application", chart)
+    shutil.copytree(LIBRARY, chart / "charts" / "tocsin-lib")
+    (chart / "values.yaml").write_text(json.dumps(values), encoding="utf-8")
+    return chart
+
+
+def with_library(**values):
+    """That chart, rendered with these settings of the library."""
+    with tempfile.TemporaryDirectory(prefix="tocsin-helm-") as folder:
+        return template(chart=application(folder, {"tocsin": values} if values else {}), release="app")
+
+
+def sidecar_of_library(**values):
+    """The pod that it gives: its spec."""
+    return pod_of(objects(with_library(**values)))["spec"]
+
+
+def kustomized():
+    """Somebody's workload with the component of kustomize."""
+    return run(KUSTOMIZE, "build", CASES / "kustomize")
+
+
+def spec_of_sidecar(spec):
+    """What of a pod's spec is tocsin's."""
+    return {"initContainers": [each for each in spec["initContainers"] if each["name"] == "tocsin"],
+            "volumes": [each for each in spec["volumes"] if each["name"].startswith("tocsin-")]}

@@ -120,8 +120,7 @@ class InjectionTest(unittest.TestCase):
         server.create_namespace("elsewhere")
         # The sidecar by the library, with the same settings.
         values = yaml.safe_load((CASES / "values" / "sidecar-injected.yaml").read_text(encoding="utf-8"))
-        import test_helm
-        cls.spec = test_helm.sidecar_of_library(port=values["port"], secrets=values["secrets"], extraEnv=values["extraEnv"])
+        cls.spec = helm_chart.sidecar_of_library(port=values["port"], secrets=values["secrets"], extraEnv=values["extraEnv"])
         processes.wait_until(lambda: cls.sidecars(server.create(AGENT, NAMESPACE, dry_run=True)), POLICY_TIMEOUT_S,
                              "the policy is in force")
 

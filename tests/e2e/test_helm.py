@@ -9,8 +9,6 @@ import json
 import os
 import pathlib
 import re
-import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -24,7 +22,7 @@ import harness
 import helm_chart
 import processes
 import test_documents
-from helm_chart import CASES, CHART, HELM, HELM3, KUSTOMIZE, LIBRARY, of_kind, only, pod_of, rendered, run, template
+from helm_chart import CASES, CHART, HELM, HELM3, of_kind, only, pod_of, rendered, run, template
 
 UPDATE = bool(os.environ.get("UPDATE_CASES"))
 DEPLOY = harness.REPO / "deploy"
@@ -33,28 +31,13 @@ SECRET = "0123456789abcdef0123456789abcdef"
 # What the cluster of tests/helm/values/deployment-all.yaml has besides.
 OTHERS = {"team.rules": {"empty.yaml": "rules: []\n"}, "team-profiles": {}}
 STAYS_S = 5  # with no broker in reach
+COMPILE_S = 120  # rules, with nothing in the cache: as long as the startup probe gives it
 
 
 def shortened(text):
     """Without what other tests hold to its original: alerts and dashboards."""
     text = re.sub(r"(?ms)^(kind: PrometheusRule\n.*?^spec:\n).*?(?=^---|\Z)", r"\1  # deploy/prometheus/tocsin.rules.yaml\n", text)
     return re.sub(r"(?m)^(  [a-z]+\.json: \|\n)(?:    .*\n|\n)+", r"\1    # deploy/grafana\n", text)
-
-
-def application(folder, values):
-    """A chart of somebody's application that depends on the library."""
-    chart = pathlib.Path(folder) / "application"
-    shutil.copytree(CASES / "application", chart)
-    shutil.copytree(LIBRARY, chart / "charts" / "tocsin-lib")
-    (chart / "values.yaml").write_text(json.dumps(values), encoding="utf-8")
-    return chart
-
-
-def sidecar_of_library(**values):
-    """Pod template of an application's chart."""
-    with tempfile.TemporaryDirectory(prefix="tocsin-helm-") as folder:
-        manifest = helm_chart.objects(template(chart=application(folder, {"tocsin": values} if values else {}), release="app"))
-    return pod_of(manifest)["spec"]
 
 
 class GoldenTest(unittest.TestCase):
@@ -85,24 +68,19 @@ class GoldenTest(unittest.TestCase):
         self.assertEqual({each.name for each in files}, {each.name for each in (CASES / "golden").iterdir()})
 
     def test_the_component_of_kustomize_is_as_the_library(self):
-        spec = sidecar_of_library()
+        spec = helm_chart.sidecar_of_library()
         text = ("# Made of tocsin-lib by tests/e2e/test_helm.py (UPDATE_CASES=1); its reasons stand there.\n"
                 + yaml.safe_dump({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "any"},
                                   "spec": {"template": {"metadata": {"labels": {"tocsin/sidecar": "tocsin"}},
-                                                        "spec": spec_of_sidecar(spec)}}}, sort_keys=False))
+                                                        "spec": helm_chart.spec_of_sidecar(spec)}}}, sort_keys=False))
         if UPDATE:
             PATCH.write_text(text, encoding="utf-8")
         self.assertEqual(text, PATCH.read_text(encoding="utf-8"))
 
 
-def spec_of_sidecar(spec):
-    return {"initContainers": [each for each in spec["initContainers"] if each["name"] == "tocsin"],
-            "volumes": [each for each in spec["volumes"] if each["name"].startswith("tocsin-")]}
-
-
 class RefusalTest(unittest.TestCase):
     GOOD = {"config": {"kafka": {"bootstrap.servers": "kafka:9092"}}}
-    SIDECAR = {"mode": "sidecar", "config": {"kafka": {"bootstrap.servers": "kafka:9092", "group.id": "tocsin-a"}}}
+    SIDECAR = {"mode": "sidecar", "config": {"kafka": {"bootstrap.servers": "kafka:9092", "group.id": "tocsin-a"}, "topics": {"incidents": ""}}}
     REFUSED = [  # laid over GOOD, or over SIDECAR where that is the mode; what is said
         ({"config": {"kafka": {"bootstrap.servers": ""}}}, r"bootstrap\.servers is not set.*--set"),
         ({"config": {"kafka": {"sasl.password": "hunter2"}}}, r"sasl\.password: no secret in clear.*sasl\.password_file: secrets/"),
@@ -111,6 +89,7 @@ class RefusalTest(unittest.TestCase):
         ({"config": {"redaction": {"hmac_key_file": "/etc/tocsin/secrets/h/key"}}}, r"no Secret h is mounted"),
         ({"config": {"webhooks": [{"name": "soar", "url": "https://x.test", "secret_file": "secrets/s/k"}]}}, r"webhooks soar: secret_file.*no Secret s is"),
         ({"mode": "sidecar", "config": {"kafka": {"group.id": "tocsin"}}}, r"group\.id is not set.*a group of its own"),
+        ({"mode": "sidecar", "config": {"topics": {"incidents": "a.incidents"}}}, r"config\.topics: findings, control are the topics of all"),
         ({"injection": {"enabled": True}}, r"injection\.enabled is for `mode: sidecar`"),
         ({"mode": "statefulset", "config": {"workers": 2}}, r"staticMembership needs `config\.workers: 1`"),
         ({"autoscaling": {"enabled": True}}, r"autoscaling\.partitions is not set"),
@@ -180,7 +159,7 @@ class RefusalTest(unittest.TestCase):
 
     def test_a_setting_of_the_library_that_is_none_is_refused(self):
         with self.assertRaisesRegex(helm_chart.Failed, r"tocsin\.configmap: there is no such setting; there are configMap"):
-            sidecar_of_library(configmap="x")
+            helm_chart.sidecar_of_library(configmap="x")
 
 
 class RunTest(unittest.TestCase):
@@ -201,7 +180,7 @@ class RunTest(unittest.TestCase):
             container, volumes = spec["containers"][0], spec["volumes"]
         else:
             settings = yaml.safe_load((CASES / "values" / f"{values}.yaml").read_text(encoding="utf-8"))
-            spec = sidecar_of_library(secrets=settings.get("secrets", []))
+            spec = helm_chart.sidecar_of_library(secrets=settings.get("secrets", []))
             container = next(each for each in spec["initContainers"] if each["name"] == "tocsin")
             volumes = spec["volumes"]
         self.assertEqual(["run", "--config", "/etc/tocsin/tocsin.yaml"], container["args"])
@@ -237,7 +216,7 @@ class RunTest(unittest.TestCase):
         config["http"]["listen"] = f"127.0.0.1:{port}"
         path.write_text(json.dumps(config), encoding="utf-8")
         with harness.TocsinProcess(path, port, self.root / "log").start(wait_ready=False) as tocsin:
-            tocsin.wait_status(200, harness.READY_TIMEOUT_S, "/healthz")
+            tocsin.wait_status(200, COMPILE_S, "/healthz")
             tocsin.wait_status(503, harness.READY_TIMEOUT_S, "/readyz")
             until = time.monotonic() + STAYS_S
 
@@ -255,7 +234,7 @@ class RunTest(unittest.TestCase):
                 now = {labels["sha256"] for labels, _ in tocsin.scrape().select("tocsin_rules_info")}
                 return now and now.isdisjoint(before)
 
-            processes.wait_until(reloaded, harness.READY_TIMEOUT_S, "the new rules are in force")
+            processes.wait_until(reloaded, COMPILE_S, "the new rules are in force")
             self.assertEqual(1, len(tocsin.scrape().select("tocsin_findings_total", rule="mine.example", system="unknown",
                                                            suppressed="false")))
             self.assertEqual(0, tocsin.total("tocsin_config_reload_failures_total"))
@@ -287,7 +266,7 @@ class MonitoringTest(unittest.TestCase):
             monitor = only("PodMonitor", manifest)["spec"]
             if values.startswith("sidecar"):
                 self.assertEqual({"tocsin/sidecar": "tocsin"}, monitor["selector"]["matchLabels"])
-                pods = [pod_of(helm_chart.objects(text)) for text in (application_text(), kustomized())]
+                pods = [pod_of(helm_chart.objects(text)) for text in (helm_chart.with_library(), helm_chart.kustomized())]
             else:
                 pods = [pod_of(manifest)]
             for pod in pods:
@@ -320,36 +299,27 @@ class MonitoringTest(unittest.TestCase):
         self.assertEqual({"app.kubernetes.io/name=tocsin"}, set(re.findall(r"kubectl .* -l (\S+)", asked)) - {"tocsin/sidecar"})
 
 
-def application_text():
-    with tempfile.TemporaryDirectory(prefix="tocsin-helm-") as folder:
-        return template(chart=application(folder, {}), release="app")
-
-
-def kustomized():
-    return run(KUSTOMIZE, "build", CASES / "kustomize")
-
-
 class SidecarTest(unittest.TestCase):
     def container(self, spec):
         [found] = [each for each in spec["initContainers"] if each["name"] == "tocsin"]
         return found
 
     def test_nothing_about_it_follows_kafka_or_holds_up_the_agent(self):
-        for spec in (sidecar_of_library(), pod_of(helm_chart.objects(kustomized()))["spec"]):
+        for spec in (helm_chart.sidecar_of_library(), pod_of(helm_chart.objects(helm_chart.kustomized()))["spec"]):
             container = self.container(spec)
             self.assertEqual("Always", container["restartPolicy"])
             self.assertNotIn("startupProbe", container, "the agent would wait for it")
             self.assertNotIn("readinessProbe", container, "the agent would be taken out of service")
             self.assertEqual("/healthz", container["livenessProbe"]["httpGet"]["path"])
-            for volume in spec_of_sidecar(spec)["volumes"]:
+            for volume in helm_chart.spec_of_sidecar(spec)["volumes"]:
                 source = volume.get("configMap") or volume.get("secret")
                 self.assertTrue(source is None or source["optional"], f"{volume}: the agent would wait for it")
             self.assertIn("/var/run/secrets/kubernetes.io/serviceaccount", [each["mountPath"] for each in container["volumeMounts"]])
 
     def test_by_library_and_kustomize_it_is_the_same(self):
-        by_library = pod_of(helm_chart.objects(application_text()))
-        by_kustomize = pod_of(helm_chart.objects(kustomized()))
-        self.assertEqual(spec_of_sidecar(by_library["spec"]), spec_of_sidecar(by_kustomize["spec"]))
+        by_library = pod_of(helm_chart.objects(helm_chart.with_library()))
+        by_kustomize = pod_of(helm_chart.objects(helm_chart.kustomized()))
+        self.assertEqual(helm_chart.spec_of_sidecar(by_library["spec"]), helm_chart.spec_of_sidecar(by_kustomize["spec"]))
         for pod in (by_library, by_kustomize):  # and what was there is still there
             self.assertEqual("tocsin", pod["metadata"]["labels"]["tocsin/sidecar"])
             self.assertEqual(["agent"], [each["name"] for each in pod["spec"]["containers"]])
@@ -357,7 +327,7 @@ class SidecarTest(unittest.TestCase):
 
     def test_settings_of_the_library_arrive(self):
         digest = "sha256:" + 64 * "a"
-        spec = sidecar_of_library(image={"repository": "r.example/tocsin", "digest": digest}, port=9465, configMap="mine",
+        spec = helm_chart.sidecar_of_library(image={"repository": "r.example/tocsin", "digest": digest}, port=9465, configMap="mine",
                                   secrets=["kafka.ca"], packs=["p"], systems=["s"], resources={"limits": {"memory": "256Mi"}})
         container = self.container(spec)
         self.assertEqual(f"r.example/tocsin@{digest}", container["image"])
@@ -366,7 +336,7 @@ class SidecarTest(unittest.TestCase):
         self.assertEqual({"mine", "mine-rules", "mine-systems", "p", "s"},
                          {each["configMap"]["name"] for each in spec["volumes"] if "configMap" in each})
         self.assertEqual({each["name"] for each in container["volumeMounts"]},
-                         {each["name"] for each in spec_of_sidecar(spec)["volumes"]})
+                         {each["name"] for each in helm_chart.spec_of_sidecar(spec)["volumes"]})
 
 
 class WorkloadTest(unittest.TestCase):
@@ -399,7 +369,8 @@ class WorkloadTest(unittest.TestCase):
         said = run(HELM, "install", "tocsin", CHART, "--dry-run=client", "--set", "config.kafka.bootstrap\\.servers=k:9092",
                    "--set", "config.incidents.requests=on", "--set", "config.topics.dead_letter=tocsin.dead-letter")
         notes = said.partition("NOTES:")[2]
-        asked = set(re.findall(r"--topic (\S+) --partitions 3 --replication-factor 3(?: --config)?(.*)", notes))
+        asked = set(re.findall(r"\$create --topic (\S+)(?: --config)?(.*)", notes))
+        self.assertIn("--partitions 3 --replication-factor 3", notes)
         self.assertEqual(made, asked)
         self.assertIn("Mind:", notes)
 

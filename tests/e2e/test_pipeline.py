@@ -130,6 +130,41 @@ class PipelineTest(unittest.TestCase):
         self.figures(f"{len(lines)} events", f"{len(expected)} findings", f"{duplicates} duplicates",
                      f"killed after {processed:.0f} events", f"caught up {recovered:.1f} s later")
 
+    def test_a_named_member_comes_back_to_its_partitions(self):
+        """Static membership, as the chart gives it to the pods of a stateful set: in the environment, one worker each."""
+        lines, expected = stream(4_000)
+        pipeline = self.pipeline()
+        members = [pipeline.process(), pipeline.process()]
+
+        def named(index):
+            return lambda command: ["env", f"TOCSIN_KAFKA_GROUP_INSTANCE_ID=tocsin-{index}", *command]
+
+        def partitions(member):
+            return {(labels["topic"], labels["partition"]) for labels, _ in member.scrape().select("tocsin_kafka_lag")}
+
+        def has_its_share():
+            return all(member.total("tocsin_kafka_assigned_partitions", stage="events") > 0 for member in members)
+
+        with members[0] as first, members[1] as second:
+            for index, member in enumerate(members):
+                member.start(wait_ready=False, wrap=named(index))
+            for member in members:
+                member.wait_status(200, harness.READY_TIMEOUT_S)
+            wait_until(has_its_share, harness.READY_TIMEOUT_S, "both members have partitions")
+            pipeline.produce(lines[:2_000])
+            pipeline.wait_caught_up()
+            had, moved = partitions(first), second.total("tocsin_kafka_rebalances_total")
+            status, seconds = first.stop()
+            self.assertEqual(0, status)
+            pipeline.produce(lines[2_000:])
+            first.start(wrap=named(0))
+            pipeline.wait_caught_up()
+            pipeline.wait_incidents_caught_up()
+            self.assertEqual(moved, second.total("tocsin_kafka_rebalances_total"), "the other member was disturbed")
+            self.assertEqual(had, partitions(first))
+            duplicates = self.assert_conserved(pipeline, expected)
+        self.figures(f"{len(expected)} findings", f"{duplicates} duplicates", f"left in {seconds:.1f} s", "no rebalance")
+
     def test_malformed_records_among_good_ones(self):
         whole = json.dumps(traffic.harmless(1000))
         without = functools.partial(self.changed, traffic.harmless(1001))

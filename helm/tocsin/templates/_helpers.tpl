@@ -54,7 +54,7 @@ tocsin/sidecar: {{ include "tocsin.fullname" . }}
 
 {{- /* Alerts and dashboards know tocsin's targets by their job: it must hold the word. */}}
 {{- define "tocsin.job" -}}
-{{- $name := include "tocsin.fullname" . }}
+{{- $name := .Values.podMonitor.job | default (include "tocsin.fullname" .) }}
 {{- if contains "tocsin" $name }}{{ $name }}{{ else }}{{ printf "tocsin/%s" $name }}{{ end }}
 {{- end }}
 

@@ -42,6 +42,18 @@
 {{- if and $sidecar (has (get $kafka "group.id" | default "tocsin") (list "tocsin")) }}
 {{- $mistakes = append $mistakes "config.kafka.group.id is not set: sidecars of one application share the partitions of its topic, so give each application a group of its own, tocsin-NAME for example" }}
 {{- end }}
+{{- if $sidecar }}
+{{- $topics := $config.topics }}
+{{- if (hasKey $topics "incidents" | ternary $topics.incidents "tocsin.incidents") }}
+{{- $shared := list }}
+{{- range $key := list "findings" "control" "incidents" }}
+{{- if has (get $topics $key) (list nil "" (printf "tocsin.%s" $key)) }}{{ $shared = append $shared $key }}{{ end }}
+{{- end }}
+{{- with $shared }}
+{{- $mistakes = append $mistakes (printf "config.topics: %s are the topics of all; each group makes incidents of all findings it reads, so other groups' would be told twice: name topics of this application's own (tocsin-NAME.findings), or set incidents to \"\" where a deployment makes them" (join ", " .)) }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- if and (not $sidecar) .Values.injection.enabled }}
 {{- $mistakes = append $mistakes "injection.enabled is for `mode: sidecar`" }}
 {{- end }}
