@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import re
+import subprocess
 import sys
 import tempfile
 import time
@@ -31,6 +32,7 @@ SECRET = "0123456789abcdef0123456789abcdef"
 # What the cluster of tests/helm/values/deployment-all.yaml has besides.
 OTHERS = {"team.rules": {"empty.yaml": "rules: []\n"}, "team-profiles": {}}
 STAYS_S = 5  # with no broker in reach
+SEEN_S = 3  # a process that lives longer has been seen by kubelet
 COMPILE_S = 120  # rules, with nothing in the cache: as long as the startup probe gives it
 
 
@@ -183,7 +185,7 @@ class RunTest(unittest.TestCase):
             spec = helm_chart.sidecar_of_library(secrets=settings.get("secrets", []))
             container = next(each for each in spec["initContainers"] if each["name"] == "tocsin")
             volumes = spec["volumes"]
-        self.assertEqual(["run", "--config", "/etc/tocsin/tocsin.yaml"], container["args"])
+        self.assertRegex(" ".join(container.get("command", []) + container.get("args", [])), r"\brun --config /etc/tocsin/tocsin\.yaml$")
         files = {name: SECRET for name in ("password", "key", "secret", "ca.crt")}
         secrets = {volume["secret"]["secretName"]: files for volume in volumes if "secret" in volume}
         helm_chart.lay_out(container, volumes, maps, root, secrets)
@@ -315,6 +317,38 @@ class SidecarTest(unittest.TestCase):
                 source = volume.get("configMap") or volume.get("secret")
                 self.assertTrue(source is None or source["optional"], f"{volume}: the agent would wait for it")
             self.assertIn("/var/run/secrets/kubernetes.io/serviceaccount", [each["mountPath"] for each in container["volumeMounts"]])
+
+    def begin(self, folder, config):
+        """The sidecar's own command, of this tocsin and with this configuration."""
+        shell, option, line = self.container(helm_chart.sidecar_of_library())["command"]
+        path = pathlib.Path(folder) / "tocsin.yaml"
+        path.write_text(config, encoding="utf-8")
+        for there, here in (("/etc/tocsin/tocsin.yaml", path), ("/usr/bin/tocsin", harness.TOCSIN_BINARY)):
+            self.assertIn(there, line)
+            line = line.replace(there, str(here))
+        process = subprocess.Popen(processes.leashed([shell, option, line]), env=helm_chart.environment(),
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(process.stderr.close)
+        self.addCleanup(processes.end, process, 10)
+        return process
+
+    def test_it_is_seen_to_run_whatever_it_does_then(self):
+        """Kubelet begins the agent when it has seen the sidecar run, and looks once a second."""
+        with tempfile.TemporaryDirectory(prefix="tocsin-helm-") as folder:
+            process, began = self.begin(folder, "kafka: {"), time.monotonic()
+            self.assertEqual(2, process.wait(60))
+            self.assertGreater(time.monotonic() - began, SEEN_S)
+            self.assertIn("tocsin.yaml:1", process.stderr.read())
+
+    def test_it_leaves_at_once_when_asked_before_it_began(self):
+        with tempfile.TemporaryDirectory(prefix="tocsin-helm-") as folder:
+            process = self.begin(folder, "kafka: {")
+            # The shell has set its trap when it has begun to wait for its child.
+            children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
+            processes.wait_until(lambda: children.read_text(encoding="ascii").strip(), 10, "the shell waits")
+            _, seconds = processes.end(process, 10)
+            self.assertLess(seconds, SEEN_S)
+            self.assertEqual("", process.stderr.read())
 
     def test_by_library_and_kustomize_it_is_the_same(self):
         by_library = pod_of(helm_chart.objects(helm_chart.with_library()))

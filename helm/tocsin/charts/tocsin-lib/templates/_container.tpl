@@ -95,6 +95,9 @@ extraVolumeMounts: []
        readiness probe: it would take the application out of service.  Liveness does not follow Kafka, and begins when
        rules are compiled even on a slow machine. */}}
 {{- $_ := set $container "restartPolicy" "Always" }}
+{{- /* Kubelet, which looks once a second, begins the application when it has seen this run.  A tocsin that refuses its
+       configuration ends within moments and might never be seen: so it begins five seconds late, whatever it does then. */}}
+{{- $_ := set (unset $container "args") "command" (list "/bin/sh" "-c" "trap exit TERM; sleep 5 & wait; exec /usr/bin/tocsin run --config /etc/tocsin/tocsin.yaml") }}
 {{- $_ := set $container "livenessProbe" (dict "httpGet" $health "initialDelaySeconds" 120 "periodSeconds" 20 "timeoutSeconds" 5 "failureThreshold" 6) }}
 {{- else }}
 {{- /* Rules are compiled before the port opens: two minutes for the slowest of machines. */}}
