@@ -64,15 +64,15 @@ class ApiServer:
 
     def start_(self):
         etcd, peer = processes.free_port(), processes.free_port()
+        store, peers = f"http://127.0.0.1:{etcd}", f"http://127.0.0.1:{peer}"
         self.spawn_("etcd", "--data-dir", self.folder / "etcd", "--unsafe-no-fsync",
-                    "--listen-client-urls", f"http://127.0.0.1:{etcd}", "--advertise-client-urls", f"http://127.0.0.1:{etcd}",
-                    "--listen-peer-urls", f"http://127.0.0.1:{peer}", "--initial-advertise-peer-urls", f"http://127.0.0.1:{peer}",
-                    "--initial-cluster", f"default=http://127.0.0.1:{peer}")
+                    "--listen-client-urls", store, "--advertise-client-urls", store, "--listen-peer-urls", peers,
+                    "--initial-advertise-peer-urls", peers, "--initial-cluster", f"default={peers}")
         key, tokens = self.folder / "service-accounts.pem", self.folder / "tokens.csv"
         subprocess.run(["openssl", "genrsa", "-out", str(key), "2048"], check=True, capture_output=True)
         tokens.write_text(f"{self.token},tester,tester,system:masters\n", encoding="utf-8")
         tokens.chmod(0o600)
-        self.spawn_("kube-apiserver", "--etcd-servers", f"http://127.0.0.1:{etcd}", "--bind-address", "127.0.0.1",
+        self.spawn_("kube-apiserver", "--etcd-servers", store, "--bind-address", "127.0.0.1",
                     "--secure-port", self.port, "--cert-dir", self.folder / "certificates", "--token-auth-file", tokens,
                     "--authorization-mode", "RBAC", "--service-cluster-ip-range", "10.96.0.0/16",
                     "--endpoint-reconciler-type", "none", "--service-account-issuer", "https://kubernetes.default.svc",
@@ -123,7 +123,8 @@ class ApiServer:
         if base.partition("/")[2] != manifest["apiVersion"]:
             raise AssertionError(f"{manifest['kind']} of {manifest['apiVersion']}: PLACES has {base}")
         where = f"namespaces/{manifest['metadata'].get('namespace', namespace)}/" if in_namespace else ""
-        return self.request("POST", f"{base}/{where}{plural}?fieldValidation=Strict" + ("&dryRun=All" if dry_run else ""), manifest)
+        options = "fieldValidation=Strict" + ("&dryRun=All" if dry_run else "")
+        return self.request("POST", f"{base}/{where}{plural}?{options}", manifest)
 
     def create_namespace(self, name, **labels):
         self.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
@@ -135,7 +136,8 @@ class ApiServer:
         path = self.folder / "kubeconfig"
         path.write_text(json.dumps({
             "apiVersion": "v1", "kind": "Config", "current-context": "test",
-            "clusters": [{"name": "test", "cluster": {"server": f"https://127.0.0.1:{self.port}", "insecure-skip-tls-verify": True}}],
+            "clusters": [{"name": "test", "cluster": {"server": f"https://127.0.0.1:{self.port}",
+                                                      "insecure-skip-tls-verify": True}}],
             "users": [{"name": "test", "user": {"token": self.token}}],
             "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}]}), encoding="utf-8")
         path.chmod(0o600)

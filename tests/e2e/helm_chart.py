@@ -78,8 +78,9 @@ def pod_of(manifest):
 
 
 def lay_out(container, volumes, config_maps, root, secrets):
-    """Makes below `root` what a container finds in its pod: a folder a ConfigMap or Secret, files as links through `..data`.
-    `config_maps`: {name: {file: text}}; `secrets` likewise.  What is optional and missing is an empty folder."""
+    """Makes below `root` what a container finds in its pod: a folder a ConfigMap or Secret, files as links through
+    `..data`.  `config_maps`: {name: {file: text}}; `secrets` likewise.  What is optional and missing is an empty folder.
+    """
     by_name = {volume["name"]: volume for volume in volumes}
     for mount in container["volumeMounts"]:
         volume, place = by_name[mount["name"]], root / mount["mountPath"].lstrip("/")

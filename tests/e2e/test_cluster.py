@@ -5,6 +5,7 @@ that enforces restricted Pod Security; and the admission policy puts tocsin into
 """
 
 import copy
+import functools
 import pathlib
 import sys
 import tempfile
@@ -36,7 +37,8 @@ def setUpModule():
         server.create(yaml.safe_load(path.read_text(encoding="utf-8")))
     for kind in ("PodMonitor", "PrometheusRule", "ScaledObject"):
         base, plural, _ = PLACES[kind]
-        processes.wait_until(lambda place=f"{base}/namespaces/default/{plural}": answers(place), POLICY_TIMEOUT_S, f"{kind} is known")
+        place = f"{base}/namespaces/default/{plural}"
+        processes.wait_until(functools.partial(answers, place), POLICY_TIMEOUT_S, f"{kind} is known")
     server.create_namespace(NAMESPACE, **{"pod-security.kubernetes.io/enforce": "restricted"})
 
 
@@ -62,12 +64,13 @@ class AcceptanceTest(unittest.TestCase):
                 with self.subTest(values.name, kind=manifest["kind"], name=manifest["metadata"]["name"]):
                     server.create(manifest, NAMESPACE, dry_run=True)
                 seen.add(manifest["kind"])
-        self.assertEqual(set(PLACES) - {"Namespace", "Pod", "CustomResourceDefinition"}, seen, "a kind that no values file gives")
+        self.assertEqual(set(PLACES) - {"Namespace", "Pod", "CustomResourceDefinition"}, seen, "a kind that none gives")
 
     def test_an_unknown_field_is_not(self):
         """So that what was accepted above means something, for kinds of the API server and of others."""
-        for values, kind in (("deployment", "Deployment"), ("deployment-all", "ScaledObject"), ("deployment-all", "PodMonitor"),
-                             ("deployment-all", "PrometheusRule"), ("sidecar-injected", "MutatingAdmissionPolicy")):
+        for values, kind in (("deployment", "Deployment"), ("deployment-all", "ScaledObject"),
+                             ("deployment-all", "PodMonitor"), ("deployment-all", "PrometheusRule"),
+                             ("sidecar-injected", "MutatingAdmissionPolicy")):
             manifest = only(kind, rendered(values))
             manifest["spec"]["replcas"] = 1
             with self.subTest(kind), self.assertRaisesRegex(Refused, "replcas"):
@@ -102,8 +105,10 @@ class AcceptanceTest(unittest.TestCase):
                 helm_chart.run(helm, "upgrade", RELEASE, CHART, *options, "--values", values,
                                "--set", "rules.packs.mine\\.yaml=rules: []")
                 self.assertEqual(before, server.request("GET", deployment)["spec"]["template"], "a rule restarts no pod")
-                self.assertIn("mine.yaml", server.request("GET", f"api/v1/namespaces/{namespace}/configmaps/tocsin-rules")["data"])
-                helm_chart.run(helm, "upgrade", RELEASE, CHART, *options, "--values", values, "--set", "config.batch.wait_ms=50")
+                rules = server.request("GET", f"api/v1/namespaces/{namespace}/configmaps/tocsin-rules")
+                self.assertIn("mine.yaml", rules["data"])
+                helm_chart.run(helm, "upgrade", RELEASE, CHART, *options, "--values", values,
+                               "--set", "config.batch.wait_ms=50")
                 self.assertNotEqual(before, server.request("GET", deployment)["spec"]["template"], "configuration does")
                 helm_chart.run(helm, "uninstall", RELEASE, *options)
                 self.assertFalse(answers(deployment))
@@ -177,7 +182,8 @@ class InjectionTest(unittest.TestCase):
     def test_an_agent_starts_although_the_policy_fails(self):
         policy = only("MutatingAdmissionPolicy", self.manifest)
         self.assertEqual("Ignore", policy["spec"]["failurePolicy"])
-        self.assertEqual({"kubernetes.io/metadata.name": NAMESPACE}, policy["spec"]["matchConstraints"]["namespaceSelector"]["matchLabels"])
+        namespaces = policy["spec"]["matchConstraints"]["namespaceSelector"]
+        self.assertEqual({"matchLabels": {"kubernetes.io/metadata.name": NAMESPACE}}, namespaces)
 
     def test_helm_takes_the_version_that_the_cluster_has(self):
         for versions, wanted in (((), "v1"), (("v1beta1",), "v1beta1"), (("v1beta1", "v1"), "v1")):

