@@ -116,11 +116,12 @@ def swap(folder, content, version):
 
 
 def below(root, config):
-    """tocsin.yaml with its absolute paths below `root`, and the rules that come with tocsin from here."""
+    """tocsin.yaml with its absolute paths below `root`; the rules that come with tocsin, and what they were compiled to,
+    are this machine's."""
     config = yaml.safe_load(config)
     move = lambda path: str(RULES / "packs") if path == SHIPPED else str(root / path.lstrip("/"))
     config["rules"] |= {key: [move(path) for path in config["rules"][key]] for key in ("packs", "systems")}
-    config["rules"]["cache_dir"] = move(config["rules"]["cache_dir"])
+    config["rules"]["cache_dir"] = str(harness.BUILD_DIR / "helm-cache")
     return config
 
 
