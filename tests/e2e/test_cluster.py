@@ -18,7 +18,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import helm_chart
 import processes
 from api_server import PLACES, ApiServer, Refused
-from helm_chart import CASES, CHART, HELM, HELM3, KUBERNETES, NAMESPACE, RELEASE, of_kind, only, rendered
+from helm_chart import CASES, CHART, HELM, HELM3, KUBERNETES, NAMESPACE, RELEASE, only, rendered
 
 POLICY_TIMEOUT_S = 30  # until a policy that was made is in force
 AGENT = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "agent", "labels": {"tocsin/sidecar": "tocsin"}},
