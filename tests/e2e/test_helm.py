@@ -121,6 +121,8 @@ class RefusalTest(unittest.TestCase):
         ({"secrets": ["Kafka_Secret"]}, r"/secrets/0.*does not match pattern"),
         ({"rules": {"packs": {"../x.yaml": "rules: []"}}}, r"invalid propertyName '\.\./x\.yaml'"),
         ({"prometheusRule": {"runbooks": "here"}}, r"/prometheusRule/runbooks.*does not match pattern"),
+        ({"podMonitor": {"job": "bell"}}, r"/podMonitor/job.*does not match pattern"),
+        ({"priorityClassName": "a}\nb: c"}, r"/priorityClassName.*does not match pattern"),
         ({"terminationGracePeriodSeconds": 5}, r"/terminationGracePeriodSeconds.*minimum"),
     ]
 
@@ -419,7 +421,9 @@ class WorkloadTest(unittest.TestCase):
         asked = set(re.findall(r"\$create --topic (\S+)(?: --config)?(.*)", notes))
         self.assertIn("--partitions 3 --replication-factor 3", notes)
         self.assertEqual(made, asked)
-        self.assertIn("Mind:", notes)
+        for warned in ("not encrypted", "hmac_key_file", "names no registry", "No NetworkPolicy", "No PodMonitor",
+                       "Containment is asked for on its own"):
+            self.assertIn(warned, notes)
 
 
 class DocumentsTest(unittest.TestCase):
