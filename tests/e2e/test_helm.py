@@ -408,6 +408,17 @@ class WorkloadTest(unittest.TestCase):
         self.assertEqual({"name": "TOCSIN_KAFKA_GROUP_INSTANCE_ID",
                           "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}, each)
 
+    def test_what_the_chart_believes_of_the_image_is_so(self):
+        image = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
+        spec = pod_of(rendered("deployment"))["spec"]
+        context = spec["containers"][0]["securityContext"]
+        self.assertIn(f"\nUSER {context['runAsUser']}:{context['runAsGroup']}\n", image)
+        self.assertIn('\nENTRYPOINT ["/usr/bin/tocsin"]\n', image)  # which the sidecar's command names
+        self.assertIn("CMAKE_INSTALL_PREFIX=/usr ", image)
+        config = yaml.safe_load(only("ConfigMap", rendered("deployment"))["data"]["tocsin.yaml"])
+        self.assertIn("/usr/share/tocsin/rules/packs", config["rules"]["packs"])
+        self.assertIn(f"65532 {config['rules']['cache_dir']} ", image)
+
     def test_it_may_take_as_long_as_it_needs_to_leave(self):
         self.assertGreater(pod_of(rendered("deployment"))["spec"]["terminationGracePeriodSeconds"], 10)
 
