@@ -75,7 +75,8 @@ class ApiServer:
         self.spawn_("kube-apiserver", "--etcd-servers", store, "--bind-address", "127.0.0.1",
                     "--secure-port", self.port, "--cert-dir", self.folder / "certificates", "--token-auth-file", tokens,
                     "--authorization-mode", "RBAC", "--service-cluster-ip-range", "10.96.0.0/16",
-                    "--endpoint-reconciler-type", "none", "--service-account-issuer", "https://kubernetes.default.svc",
+                    "--endpoint-reconciler-type", "none", "--runtime-config", "admissionregistration.k8s.io/v1beta1=true",
+                    "--service-account-issuer", "https://kubernetes.default.svc",
                     "--service-account-key-file", key, "--service-account-signing-key-file", key)
         self.certificate = self.folder / "certificates" / "apiserver.crt"
         processes.wait_until(self.ready_, START_TIMEOUT_S, "the API server is ready")

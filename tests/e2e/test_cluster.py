@@ -192,6 +192,15 @@ class InjectionTest(unittest.TestCase):
             policy = only("MutatingAdmissionPolicy", rendered("sidecar-injected", *options))
             self.assertEqual(f"admissionregistration.k8s.io/{wanted}", policy["apiVersion"])
 
+    def test_the_older_version_is_accepted_too(self):
+        """As clusters before 1.36 have it, where it is switched on."""
+        manifest = rendered("sidecar-injected", "--set", "injection.apiVersion=admissionregistration.k8s.io/v1beta1")
+        for kind in ("MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding"):
+            each = only(kind, manifest)
+            each["metadata"]["name"] += ".beta"
+            made = server.create(each, dry_run=True)
+            self.assertEqual("admissionregistration.k8s.io/v1beta1", made["apiVersion"])
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)
