@@ -399,7 +399,7 @@ class WorkloadTest(unittest.TestCase):
         self.assertEqual(*pods)
 
     def test_memory_follows_the_workers(self):
-        for workers, memory in ((1, "192Mi"), (2, "256Mi"), (4, "384Mi")):
+        for workers, memory in ((1, "256Mi"), (2, "320Mi"), (4, "448Mi")):
             spec = pod_of(rendered("deployment", "--set", f"config.workers={workers}"))["spec"]
             self.assertEqual({"memory": memory}, spec["containers"][0]["resources"]["limits"])
 

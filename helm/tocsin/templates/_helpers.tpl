@@ -62,9 +62,9 @@ tocsin/sidecar: {{ include "tocsin.fullname" . }}
 {{- .Values.config.workers | default 1 }}
 {{- end }}
 
-{{- /* One worker keeps within 192 MiB, each further one takes some of its own (bench/README.md). */}}
+{{- /* One worker keeps within 192 MiB (bench/README.md), and the limit is not to be met; each further one takes some of its own. */}}
 {{- define "tocsin.resources" -}}
-{{- $memory := printf "%dMi" (add 128 (mul 64 (include "tocsin.workers" . | int))) }}
+{{- $memory := printf "%dMi" (add 192 (mul 64 (include "tocsin.workers" . | int))) }}
 {{- $defaults := dict "requests" (dict "cpu" "50m" "memory" "128Mi") "limits" (dict "memory" $memory) }}
 {{- toYaml (mergeOverwrite $defaults (deepCopy .Values.resources)) }}
 {{- end }}

@@ -26,7 +26,7 @@ packs: []              # names of more ConfigMaps with rules, mounted at /etc/to
 systems: []            # and with system profiles, at /etc/tocsin/profiles/NAME
 resources:
   requests: {cpu: 50m, memory: 128Mi}
-  limits: {memory: 192Mi}
+  limits: {memory: 256Mi}
 extraEnv: []
 extraVolumes: []
 extraVolumeMounts: []
