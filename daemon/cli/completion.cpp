@@ -123,6 +123,7 @@ std::string zsh_text(std::string_view text) {
 
 std::string zsh_value(const Parameter& one) {
   if (one.is_path()) return fmt::format(":{}:_files", one.name);
+  if (one.values.empty()) return fmt::format(":{}: ", one.name);  // nothing that can be offered
   return fmt::format(":{}:({})", one.name, joined(one.values));
 }
 

@@ -40,13 +40,31 @@ std::string roff(std::string_view text) {
   return out;
 }
 
-// A sentence a line, as man pages are written: roff sets the blanks between them.
+// Lines of a page's source, broken between words, which roff fills anew.  Names are not hyphenated.
+std::string broken(std::string_view text) {
+  constexpr std::size_t kColumns = 78;
+  std::string out;
+  std::size_t column = 0;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(' '), text.size());
+    std::string word = roff(text.substr(0, end));
+    if (word.find('_') != std::string::npos) word.insert(0, "\\%");
+    text.remove_prefix(std::min(end + 1, text.size()));
+    const bool fits = column + 1 + word.size() <= kColumns;
+    if (column > 0) out += fits ? ' ' : '\n';
+    column = (column > 0 && fits ? column + 1 : 0) + word.size();
+    out += word;
+  }
+  return out + "\n";
+}
+
+// A sentence begins a line, as man pages are written: roff sets the blanks between them.
 std::string sentences(std::string_view text) {
   std::string out;
   while (!text.empty()) {
     std::size_t end = text.find(".  ");
     end = end == std::string_view::npos ? text.size() : end + 1;
-    out += roff(text.substr(0, end)) + "\n";
+    out += broken(text.substr(0, end));
     text.remove_prefix(end);
     text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
   }
@@ -113,7 +131,7 @@ std::string parameter(const Parameter& one) {
   if (!one.name.empty()) head += fmt::format("{}\\fI{}\\fR", head.empty() ? "" : " ", one.name);
   std::string out = ".TP\n" + head + "\n" + sentences(one.description);
   if (!out.ends_with(".\n") && !out.ends_with(")\n")) out.insert(out.size() - 1, ".");
-  if (!one.values.empty()) out += fmt::format("One of {}.\n", roff(joined(one.values, ", ")));
+  if (!one.values.empty()) out += broken("One of " + joined(one.values, ", ") + ".");
   if (!one.preset.empty()) out += fmt::format("Default: {}.\n", roff(one.preset));
   return out;
 }
@@ -138,7 +156,8 @@ It is done.
 It failed: a broker, a file or the network did not do its part.
 .TP
 .B 2
-The operator's mistake: what is wrong was said, with file, line and remedy, and nothing was loaded.
+The operator's mistake: what is wrong was said, with file, line and remedy, and
+nothing was loaded.
 A service manager need not try again.
 .TP
 .B 3
@@ -147,7 +166,7 @@ The answer is no: a test failed, or lint has something to say.
 .TP
 .BI TOCSIN_ SECTION _ KEY
 Takes the place of a key of the configuration, but for those of detectors:
-.B session.idle_seconds
+.B \%session.idle_seconds
 is
 .BR TOCSIN_SESSION_IDLE_SECONDS .
 Names that are no key are warned of.
@@ -163,7 +182,8 @@ Set, and not empty: nothing is coloured.
 .SH FILES
 .TP
 .I /etc/tocsin/tocsin.yaml
-Where the service reads its configuration; every key stands there with its default.
+Where the service reads its configuration; every key stands there with its
+default.
 .TP
 .I /etc/tocsin/credentials
 Secrets for the service, one a file, for root alone to read.
@@ -180,7 +200,8 @@ Reads no more, delivers what was found, commits, and leaves within ten seconds.
 .TP
 .B SIGHUP
 Looks at rules and profiles now.
-They are looked at by themselves, too; mistakes in them leave those before in force.
+They are looked at by themselves, too; mistakes in them leave those before in
+force.
 )";
 
 }  // namespace
@@ -200,8 +221,8 @@ std::string manual_page(const Command& root) {
   out += ".SH DESCRIPTION\n" + sentences(root.description) + R"(.PP
 Agents, gateways and collectors write tool calls and outputs to Kafka.
 .B tocsin run
-reads them, applies rules and detectors, and writes findings and incidents to topics of its own, and metrics for
-Prometheus.
+reads them, applies rules and detectors, and writes findings and incidents to
+topics of its own, and metrics for Prometheus.
 It is out of band: it never sits in the request path.
 The other subcommands try, explain and test what
 .B run

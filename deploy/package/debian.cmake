@@ -16,6 +16,7 @@ file(COPY ${here}/../tocsin.service DESTINATION ${root}/usr/lib/systemd/system)
 file(READ ${here}/../tocsin.yaml config)
 string(REPLACE "systems: [../rules/systems]" "systems: [systems]         " config "${config}")
 file(WRITE ${root}/etc/tocsin/tocsin.yaml "${config}")
+file(REMOVE_RECURSE ${doc}/examples)  # they are in force here
 file(MAKE_DIRECTORY ${root}/etc/tocsin/systems ${root}/etc/tocsin/credentials)
 file(CHMOD ${root}/etc/tocsin/credentials DIRECTORY_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE)
 
