@@ -24,7 +24,7 @@ import harness
 import traffic
 from processes import leashed, wait_until
 
-SUBCOMMANDS = ("run", "demo", "check", "test", "rules", "replay")
+SUBCOMMANDS = ("run", "demo", "check", "test", "rules", "replay", "completion", "man")
 PROFILE_YAML = json.dumps(harness.PROFILE)
 
 # Nothing of these may reach a terminal: controls other than the newline (C0, DEL, C1), bidi, zero width, separators.
