@@ -250,9 +250,10 @@ void add_completion(CLI::App& app, int* exit) {
       "The script holds what --help says and nothing else; it asks no program and reads no "
       "file.\n\n"
       "Examples:\n"
-      "  source <(tocsin completion bash)\n"
+      "  tocsin completion bash >~/.local/share/bash-completion/completions/tocsin\n"
       "  tocsin completion zsh >~/.zfunc/_tocsin\n"
-      "  tocsin completion fish >~/.config/fish/completions/tocsin.fish");
+      "  tocsin completion fish >~/.config/fish/completions/tocsin.fish\n"
+      "  source <(tocsin completion bash)");
   command->callback([&app, shell, exit] {
     std::cout << completion_script(command_tree(app), *shell) << std::flush;
     *exit = std::cout ? kDone : kFailed;
