@@ -907,6 +907,8 @@ test_cases:
                          samples.total("tocsin_events_total", system="unknown"))
         self.assertEqual(0, samples.total("tocsin_events_rejected_total"))
         self.assertEqual(0, samples.total("tocsin_events_dropped_total"))
+        [(build, _)] = samples.select("tocsin_build_info")
+        self.assertIn(f"tocsin {build['version']} (commit {build['commit']}", tocsin("--version")[1].decode())
         self.end(process)
         self.assertEqual("", self.said())
         self.assert_harmless(self.printed().encode())
