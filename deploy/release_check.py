@@ -72,7 +72,7 @@ class Check:
         for key in ("version", "appVersion"):
             found = re.search(rf"^{key}: *[\"']?([^\"'\s#]*)", chart, re.MULTILINE)
             if not found or found[1] != core:
-                self.say(CHART, f"{key} is {found[1] if found else 'missing'}", f"make it {core}: chart and program are released together")
+                self.say(CHART, f"{key} is {found[1] if found else 'missing'}", f"make it {core} (helm/sync.py does): both are released together")
 
     def changelog(self):
         """{heading: text} in order, what is wrong with its form said."""
