@@ -13,10 +13,7 @@
 
 #include "daemon/log.h"
 #include "daemon/metrics/process_metrics.h"
-
-#ifndef TOCSIN_VERSION
-#error "the build defines TOCSIN_VERSION"
-#endif
+#include "daemon/version.h"
 
 namespace tocsin {
 namespace {
@@ -64,8 +61,6 @@ std::size_t worker_count(const Config& config) {
   return config.workers > 0 ? config.workers : usable_cores();
 }
 
-std::string_view version() { return TOCSIN_VERSION; }
-
 Daemon::Daemon(const Config& config, std::shared_ptr<const Policy> policy)
     : config_(config), policy_(std::move(policy)), page_(board_, std::string(version())) {}
 
@@ -87,9 +82,11 @@ bool Daemon::start() {
 void Daemon::publish_policy() {
   if (policy_shard_ == nullptr) {
     policy_shard_ = &registry_.make_shard();
-    policy_shard_->set(registry_.gauge("tocsin_build_info", "What is running; always 1.",
-                                       {{"version", std::string(version())}}, metrics::Merge::kMax),
-                       1);
+    policy_shard_->set(
+        registry_.gauge("tocsin_build_info", "What is running; always 1.",
+                        {{"commit", std::string(commit())}, {"version", std::string(version())}},
+                        metrics::Merge::kMax),
+        1);
     reload_failures_ = registry_.counter("tocsin_config_reload_failures_total",
                                          "Rules or profiles that were refused while running; those "
                                          "before them stayed in force.");

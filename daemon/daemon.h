@@ -24,9 +24,6 @@
 
 namespace tocsin {
 
-// What `tocsin` calls itself in logs and metrics.
-std::string_view version();
-
 // How many workers `run` starts.
 std::size_t worker_count(const Config& config);
 

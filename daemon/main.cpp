@@ -6,14 +6,14 @@
 #include <CLI/CLI.hpp>
 
 #include "daemon/cli/cli.h"
-#include "daemon/daemon.h"
+#include "daemon/version.h"
 
 int main(int argc, char** argv) {
   using namespace tocsin;
   CLI::App app{
       "tocsin watches what LLM agents do: tool calls and outputs in, findings and metrics out."};
   app.name("tocsin");
-  app.set_version_flag("--version", std::string(version()));
+  app.set_version_flag("--version", version_line());
   app.footer(
       "Exit status: 0 done, 1 it failed, 2 the operator's mistake, 3 the answer is no.\n\n"
       "Examples:\n"
@@ -30,6 +30,8 @@ int main(int argc, char** argv) {
   cli::add_test(app, &exit);
   cli::add_rules(app, &exit);
   cli::add_replay(app, &exit);
+  cli::add_completion(app, &exit);
+  cli::add_man(app, &exit);
   app.require_subcommand(0, 1);  // so that `check rules` means a folder
   try {
     app.parse(argc, argv);

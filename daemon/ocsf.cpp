@@ -11,10 +11,7 @@
 
 #include "daemon/check.h"
 #include "daemon/decode/rfc3339.h"
-
-#ifndef TOCSIN_VERSION
-#error "the build defines TOCSIN_VERSION"
-#endif
+#include "daemon/version.h"
 
 namespace tocsin::ocsf {
 namespace {
@@ -116,7 +113,7 @@ Json event_in(const Frame& frame) {
   const auto severity = static_cast<std::size_t>(frame.severity);
   Json metadata = {
       {"version", kSchemaVersion},
-      {"product", {{"name", "tocsin"}, {"vendor_name", "tocsin"}, {"version", TOCSIN_VERSION}}},
+      {"product", {{"name", "tocsin"}, {"vendor_name", "tocsin"}, {"version", version()}}},
       {"uid", frame.uid}};
   if (frame.tags != nullptr) put(metadata, "labels", *frame.tags);
   return {{"category_uid", kCategoryUid},

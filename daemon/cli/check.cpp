@@ -118,7 +118,7 @@ void add_check(CLI::App& app, int* exit) {
   CLI::App* command = app.add_subcommand(
       "check", "Validate configuration, rules and system profiles; run the rules' examples");
   auto options = std::make_shared<Options>();
-  command->add_option("--config", options->config, "The configuration file");
+  command->add_option("--config", options->config, "The configuration file")->type_name(kFile);
   command->add_option("PATH", options->paths,
                       "Packs, profiles, or directories of them, a gitleaks.toml, a folder of Agent "
                       "Threat Rules, instead of the configured ones");

@@ -1,6 +1,7 @@
 #include "daemon/cli/cli.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -10,6 +11,10 @@
 #include "daemon/text.h"
 
 namespace tocsin::cli {
+
+std::string one_of_type(std::span<const std::string_view> words) {
+  return fmt::format("TEXT:{{{}}}", fmt::join(words, ","));
+}
 
 bool colour(std::FILE* stream) {
   const char* refused = std::getenv("NO_COLOR");  // NOLINT(concurrency-mt-unsafe): nobody sets it

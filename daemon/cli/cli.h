@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +31,16 @@ void add_check(CLI::App& app, int* exit);
 void add_test(CLI::App& app, int* exit);
 void add_rules(CLI::App& app, int* exit);
 void add_replay(CLI::App& app, int* exit);
+void add_completion(CLI::App& app, int* exit);
+void add_man(CLI::App& app, int* exit);
+
+// An option whose value is a file, a directory, or either: --help says so, and shells complete it.
+inline constexpr const char* kFile = "FILE";
+inline constexpr const char* kPath = "PATH";
+
+// The type of an option that takes one of these words, as --help shows it: {high,low}.  For options
+// that are checked by us, with the nearest word; CLI::IsMember says it by itself.
+std::string one_of_type(std::span<const std::string_view> words);
 
 // Whether to colour what goes to `stream`: a terminal, and NO_COLOR unset.
 bool colour(std::FILE* stream);

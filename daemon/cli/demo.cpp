@@ -23,6 +23,7 @@
 #include "daemon/source/demo_script.h"
 #include "daemon/source/embedded_broker.h"
 #include "daemon/text.h"
+#include "daemon/version.h"
 
 namespace tocsin::cli {
 namespace {
@@ -215,6 +216,7 @@ void add_demo(CLI::App& app, int* exit) {
       "demo", "The daemon on an embedded broker with scripted traffic; nothing to set up");
   auto options = std::make_shared<Options>();
   command->add_option("--listen", options->listen, "Where to serve /metrics")
+      ->type_name("ADDRESS")
       ->capture_default_str();
   command->add_flag("--json", options->json, "Findings as JSON lines");
   command->add_option("--seed", options->seed, "Makes the traffic the same every time");

@@ -278,22 +278,25 @@ void add_replay(CLI::App& app, int* exit) {
   CLI::App* command = app.add_subcommand(
       "replay", "Recorded events through the same engine: findings as JSON lines");
   auto options = std::make_shared<Options>();
-  command->add_option("--config", options->config, "The configuration file");
+  command->add_option("--config", options->config, "The configuration file")->type_name(kFile);
   // One value each time: what follows it is a FILE.
   command
       ->add_option("--rules", options->rules,
                    "A rule pack, a directory of them, a gitleaks.toml or a folder of Agent Threat "
                    "Rules; may be repeated")
+      ->type_name(kPath)
       ->allow_extra_args(false);
   command
       ->add_option("--systems", options->systems,
                    "A system profile, or a directory of them; may be repeated")
+      ->type_name(kPath)
       ->allow_extra_args(false);
   auto format = std::make_shared<std::string>("tocsin");
   command->add_option("--format", *format, "How the events are written")
       ->check(CLI::IsMember({"tocsin"}))
       ->capture_default_str();
-  command->add_option("--out", options->out, "Where findings go (default: standard output)");
+  command->add_option("--out", options->out, "Where findings go (default: standard output)")
+      ->type_name(kFile);
   auto output_format = std::make_shared<std::string>("tocsin");
   command
       ->add_option("--output-format", *output_format,
@@ -303,10 +306,14 @@ void add_replay(CLI::App& app, int* exit) {
   command->add_option("--explain", options->explain,
                       "Tell one session as a timeline instead: its events, where values came "
                       "from, what was found");
-  command->add_option("--metrics", options->metrics,
-                      "Write the metrics here, in Prometheus's text format");
-  command->add_option("--incidents", options->incidents,
-                      "Write the incidents here, as JSON lines: what the findings add up to");
+  command
+      ->add_option("--metrics", options->metrics,
+                   "Write the metrics here, in Prometheus's text format")
+      ->type_name(kFile);
+  command
+      ->add_option("--incidents", options->incidents,
+                   "Write the incidents here, as JSON lines: what the findings add up to")
+      ->type_name(kFile);
   command->add_option("FILE", options->files,
                       "JSON lines, gzip or not; - or nothing: standard input");
   command->footer(

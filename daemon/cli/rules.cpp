@@ -37,7 +37,7 @@ std::shared_ptr<const Policy> load(const Source& source) {
 }
 
 void add_source(CLI::App& command, Source& source) {
-  command.add_option("--config", source.config, "The configuration file");
+  command.add_option("--config", source.config, "The configuration file")->type_name(kFile);
   command.add_option("PATH", source.paths,
                      "Packs, or directories of them, instead of the configured ones");
   command.add_flag("--json", source.json, "JSON on standard output");
@@ -52,12 +52,16 @@ void add_list(CLI::App& rules, int* exit) {
   CLI::App* command = rules.add_subcommand("list", "Every rule, one a line");
   auto options = std::make_shared<Options>();
   add_source(*command, options->source);
-  command->add_option("--category", options->filter.category, "Of this category only");
-  command->add_option("--severity", options->filter.severity, "At least this severe");
+  command->add_option("--category", options->filter.category, "Of this category only")
+      ->type_name(one_of_type(category_names()));
+  command->add_option("--severity", options->filter.severity, "At least this severe")
+      ->type_name(one_of_type(severity_names()));
   command->add_option("--tag", options->filter.tag,
                       "With this tag, or one below it: owasp:ASI05, atlas:AML.T0051, nist");
-  command->add_option("--on", options->filter.on,
-                      "For this type of event; detectors and correlations do not say theirs");
+  command
+      ->add_option("--on", options->filter.on,
+                   "For this type of event; detectors and correlations do not say theirs")
+      ->type_name(one_of_type(event_type_names()));
   command->add_flag("--coverage", options->coverage,
                     "How many rules each tag has, and which ids of OWASP have none");
   command->footer(

@@ -38,6 +38,7 @@ void add_run(CLI::App& app, int* exit) {
       app.add_subcommand("run", "Watch: consume events from Kafka until told to stop");
   auto path = std::make_shared<std::string>();
   command->add_option("--config", *path, "The configuration file (see deploy/tocsin.yaml)")
+      ->type_name(kFile)
       ->required();
   command->footer(
       "Every key can be overridden from the environment: session.idle_seconds is\n"

@@ -196,7 +196,7 @@ void add_test(CLI::App& app, int* exit) {
   CLI::App* command =
       app.add_subcommand("test", "Run the rules' own examples, and recorded cases of events");
   auto options = std::make_shared<Options>();
-  command->add_option("--config", options->config, "The configuration file");
+  command->add_option("--config", options->config, "The configuration file")->type_name(kFile);
   command->add_option("PATH", options->paths,
                       "Packs, profiles, directories of them, and recorded cases or directories of "
                       "these, instead of the configured rules");

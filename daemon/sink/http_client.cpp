@@ -8,10 +8,7 @@
 
 #include "daemon/check.h"
 #include "daemon/text.h"
-
-#ifndef TOCSIN_VERSION
-#error "the build defines TOCSIN_VERSION"
-#endif
+#include "daemon/version.h"
 
 namespace tocsin {
 namespace {
@@ -129,7 +126,7 @@ HttpClient::HttpClient(Options options) : options_(std::move(options)) {
   handle.set(CURLOPT_PROTOCOLS_STR, "http,https");
   handle.set(CURLOPT_FOLLOWLOCATION, 0L);
   handle.set(CURLOPT_PROXY, options_.proxy.c_str());
-  handle.set(CURLOPT_USERAGENT, "tocsin/" TOCSIN_VERSION);
+  handle.set(CURLOPT_USERAGENT, ("tocsin/" + std::string(version())).c_str());  // is copied
   handle.set(CURLOPT_CONNECTTIMEOUT_MS,
              static_cast<long>(
                  std::min<std::chrono::milliseconds>(kConnectLimit, options_.timeout).count()));

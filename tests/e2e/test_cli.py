@@ -24,7 +24,7 @@ import harness
 import traffic
 from processes import leashed, wait_until
 
-SUBCOMMANDS = ("run", "demo", "check", "test", "rules", "replay")
+SUBCOMMANDS = ("run", "demo", "check", "test", "rules", "replay", "completion", "man")
 PROFILE_YAML = json.dumps(harness.PROFILE)
 
 # Nothing of these may reach a terminal: controls other than the newline (C0, DEL, C1), bidi, zero width, separators.
@@ -907,6 +907,8 @@ test_cases:
                          samples.total("tocsin_events_total", system="unknown"))
         self.assertEqual(0, samples.total("tocsin_events_rejected_total"))
         self.assertEqual(0, samples.total("tocsin_events_dropped_total"))
+        [(build, _)] = samples.select("tocsin_build_info")
+        self.assertIn(f"tocsin {build['version']} (commit {build['commit']}", tocsin("--version")[1].decode())
         self.end(process)
         self.assertEqual("", self.said())
         self.assert_harmless(self.printed().encode())

@@ -11,6 +11,7 @@ import gzip
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -30,6 +31,9 @@ TAG = "localhost/tocsin:test"
 COMPRESSED_MAX_BYTES = 60_000_000
 BUILD_TIMEOUT_S = 5400
 USER = "65532"
+# As a release says it; no .git comes into the image's build.
+VERSION = re.search(r"project\(tocsin VERSION (\S+)", (REPO / "CMakeLists.txt").read_text(encoding="utf-8"))[1] + "-rc.7"
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 # What Debian's slim images leave out.
 SLIM = ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/info/*", "/usr/share/locale/*", "/usr/share/lintian/*"]
@@ -73,6 +77,7 @@ class ImageTest(unittest.TestCase):
         cls.make_base()
         began = time.monotonic()
         said = buildah("build", "--isolation", "chroot", "--network", "host", "--layers", "--build-arg", f"BASE={BASE}",
+                       "--build-arg", f"VERSION={VERSION}", "--build-arg", f"COMMIT={COMMIT}",
                        "--file", REPO / "deploy" / "Dockerfile", "--tag", TAG, REPO, timeout=BUILD_TIMEOUT_S)
         cls.built_s = time.monotonic() - began
         (cls.folder / "build.log").write_text(said, encoding="utf-8")
@@ -111,6 +116,12 @@ class ImageTest(unittest.TestCase):
     def test_it_is_small_nobody_and_says_what_is_in_it(self):
         self.assertEqual(f"{USER}:{USER}", self.config["User"])
         self.assertEqual(["/usr/bin/tocsin"], self.config["Entrypoint"])
+        labels = {name.rpartition(".")[2]: text for name, text in self.config["Labels"].items()}
+        self.assertEqual((VERSION, COMMIT), (labels["version"], labels["revision"]))
+        command, environment = self.inside("tocsin", "--version")
+        self.assertEqual(f"tocsin {VERSION} (commit {COMMIT[:12]})\n", run(*command, env=environment))
+        for extra in ("doc/tocsin", "man/man1/tocsin.1", "bash-completion/completions/tocsin"):
+            self.assertFalse((self.root / "usr/share" / extra).exists(), extra)
         size = self.compressed()
         self.assertLess(size, COMPRESSED_MAX_BYTES)
 
