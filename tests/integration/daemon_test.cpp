@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "daemon/version.h"
 #include "tests/integration/support.h"
 #include "tests/unit/catch.h"
 
