@@ -199,7 +199,9 @@ TEST_CASE("worker: reading pauses when too many findings wait, and goes on after
   RunningWorker worker(config, registry);
   const auto outstanding = [&] { return metric(registry, "tocsin_sink_outstanding").value_or(0); };
   const auto read = [&] { return metric(registry, "tocsin_events_total").value_or(0); };
-  REQUIRE(eventually([&] { return outstanding() > Worker::kOutstandingMax; }));
+  // Ten thousand events: a moment, or under a sanitizer on a busy machine minutes.
+  constexpr std::chrono::minutes kMany{4};
+  REQUIRE(eventually([&] { return outstanding() > Worker::kOutstandingMax; }, kMany));
   // Paused: further refusals come and go, and not a record is read.
   const double read_before = read();
   const double retries_before = metric(registry, "tocsin_sink_retries_total").value_or(0);
@@ -213,10 +215,12 @@ TEST_CASE("worker: reading pauses when too many findings wait, and goes on after
   CHECK_FALSE(cluster.committed(1).has_value());
 
   cluster.accept_produce();
-  REQUIRE(eventually([&] {
-    return cluster.committed(0).value_or(Committed{}).offset == kRecords / 2 &&
-           cluster.committed(1).value_or(Committed{}).offset == kRecords - kRecords / 2;
-  }));
+  REQUIRE(eventually(
+      [&] {
+        return cluster.committed(0).value_or(Committed{}).offset == kRecords / 2 &&
+               cluster.committed(1).value_or(Committed{}).offset == kRecords - kRecords / 2;
+      },
+      kMany));
   CHECK(read() == kRecords);
   CHECK(metric(registry, "tocsin_findings_total", {{"rule", "test.word"}}) == kRecords);
   CHECK(eventually([&] { return outstanding() == 0; }));
