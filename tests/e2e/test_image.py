@@ -81,12 +81,12 @@ class ImageTest(unittest.TestCase):
                        "--file", REPO / "deploy" / "Dockerfile", "--tag", TAG, REPO, timeout=BUILD_TIMEOUT_S)
         cls.built_s = time.monotonic() - began
         (cls.folder / "build.log").write_text(said, encoding="utf-8")
+        if not os.environ.get("IMAGE_KEEP"):
+            cls.addClassCleanup(buildah, "rmi", "--force", TAG)  # the last of the cleanups to be added is the first to run
         container = buildah("from", "--pull-never", TAG).strip()
         cls.addClassCleanup(buildah, "rm", container)
         cls.root = pathlib.Path(buildah("mount", container).strip())
         cls.config = json.loads(buildah("inspect", "--type", "image", TAG))["OCIv1"]["config"]
-        if not os.environ.get("IMAGE_KEEP"):
-            cls.addClassCleanup(buildah, "rmi", "--force", TAG)
 
     @classmethod
     def make_base(cls):
