@@ -287,7 +287,7 @@ TEST_CASE("a hostile session holds a bounded memory, and its events do not get s
     double largest = 0;
     for (int n = 0; n < hostile.events; ++n) {
       const std::string event = hostile.event(n);
-      if (n % std::max(1, fifth) == 0) took.push_back({});
+      if (n % std::max(1, fifth) == 0) took.emplace_back();
       const std::chrono::nanoseconds start = testing::thread_time();
       test.run({event});
       took.back() += testing::thread_time() - start;
