@@ -314,6 +314,7 @@ void IncidentTable::merge(Entry& into, Entry& from) {
     into.told = from.told;
   }
   bytes_ -= from.bytes;
+  unqueue(from);
   absorb(into.incident, std::move(from.incident));
   own.key() = into.incident.incident_id;
   entries_.insert(std::move(own));
@@ -349,7 +350,7 @@ void IncidentTable::finish(Entry& entry, Listener& listener) {
   const std::size_t added =
       profile == nullptr ? 0 : add_requests(incident, profile->containment, limits_.requests, now_);
   update_bytes(entry);
-  note_deadlines(entry);
+  queue(entry);
   tell(entry, listener);
   tell_retired(listener);
   if (limits_.requests != RequestMode::kOn) return;
@@ -397,6 +398,11 @@ std::vector<IncidentTable::Entry*> IncidentTable::matches(const Control& control
     if (at != by_id_.end() && concerns(control, at->second->incident)) found.push_back(at->second);
     return found;
   }
+  if (control.finding_id.empty() && !control.session_id.empty()) {
+    const auto at = by_session_.find(session_key(control.system, control.session_id));
+    if (at != by_session_.end()) found.push_back(at->second);
+    return found;
+  }
   for (const auto& [id, entry] : entries_) {
     if (concerns(control, entry->incident)) found.push_back(entry.get());
   }
@@ -440,7 +446,7 @@ void IncidentTable::wait_for_match(const Control& control, bool matched) {
   }
   waiting_.push_back(
       {.control = control, .since = std::max(now_, control.time), .matched = matched});
-  next_sweep_ = std::min(next_sweep_, waiting_.back().since + limits_.wait);
+  next_wait_ends_ = std::min(next_wait_ends_, waiting_.back().since + limits_.wait);
 }
 
 void IncidentTable::try_waiting(Entry& entry, Listener& listener) {
@@ -462,18 +468,20 @@ std::optional<std::int64_t> IncidentTable::oldest_waiting_offset() const {
 void IncidentTable::advance(EventTime now, Listener& listener) {
   see(now);
   tell_retired(listener);
-  if (now_ < next_sweep_) return;
-  next_sweep_ = EventTime::max();
-  sweep_waiting();
-  std::vector<Entry*> entries;
-  for (const auto& [id, entry] : entries_) entries.push_back(entry.get());
-  for (Entry* entry : entries) sweep_entry(*entry, listener);
+  if (now_ >= next_wait_ends_) sweep_waiting();
+  std::vector<Entry*> due;
+  for (const auto& [at, entry] : by_due_) {
+    if (at.first > now_) break;
+    due.push_back(entry);
+  }
+  for (Entry* entry : due) sweep_entry(*entry, listener);
 }
 
 void IncidentTable::sweep_waiting() {
+  next_wait_ends_ = EventTime::max();
   std::erase_if(waiting_, [&](const Waiting& each) {
     if (now_ < each.since + limits_.wait) {
-      next_sweep_ = std::min(next_sweep_, each.since + limits_.wait);
+      next_wait_ends_ = std::min(next_wait_ends_, each.since + limits_.wait);
       return false;
     }
     if (!each.matched) ++counts_.unmatched;
@@ -492,17 +500,33 @@ void IncidentTable::sweep_entry(Entry& entry, Listener& listener) {
   const State before = incident.state;
   settle(incident, {.now = now_, .idle = limits_.idle});
   if (expired || incident.state != before) tell(entry, listener);
-  note_deadlines(entry);
+  queue(entry);
 }
 
-void IncidentTable::note_deadlines(const Entry& entry) {
-  const Incident& incident = entry.incident;
+EventTime IncidentTable::due(const Incident& incident) const {
   const EventTime due = incident.state == State::kOpen ? incident.last_misuse + limits_.idle
                                                        : last_event(incident) + limits_.retention;
-  next_sweep_ = std::min(next_sweep_, due);
-  if (const auto expiry = next_expiry(incident, limits_.request_timeout)) {
-    next_sweep_ = std::min(next_sweep_, *expiry);
-  }
+  const auto expiry = next_expiry(incident, limits_.request_timeout);
+  return expiry ? std::min(due, *expiry) : due;
+}
+
+// To be called after whatever changes an incident.
+void IncidentTable::queue(Entry& entry) {
+  if (entry.number == 0) entry.number = ++arrivals_;
+  const Incident& incident = entry.incident;
+  const Age age{incident.state == State::kOpen, incident.last_misuse, entry.number};
+  const Due due_at{due(incident), entry.number};
+  if (age == entry.age && due_at == entry.due) return;
+  unqueue(entry);
+  entry.age = age;
+  entry.due = due_at;
+  by_age_.emplace(age, &entry);
+  by_due_.emplace(due_at, &entry);
+}
+
+void IncidentTable::unqueue(Entry& entry) {
+  by_age_.erase(std::exchange(entry.age, {}));
+  by_due_.erase(std::exchange(entry.due, {}));
 }
 
 void IncidentTable::forget(Entry& entry, Listener& listener) {
@@ -511,18 +535,13 @@ void IncidentTable::forget(Entry& entry, Listener& listener) {
 }
 
 void IncidentTable::keep_within_limits(const Entry& spared, Listener& listener) {
-  const auto age = [](const Entry* entry) {
-    return std::tuple(entry->incident.state == State::kOpen, entry->incident.last_misuse);
-  };
   while (entries_.size() > limits_.incidents_max || bytes_ > limits_.bytes_max) {
-    Entry* oldest = nullptr;
-    for (const auto& [id, entry] : entries_) {
-      if (entry.get() == &spared) continue;
-      if (oldest == nullptr || age(entry.get()) < age(oldest)) oldest = entry.get();
-    }
-    if (oldest == nullptr) return;
-    ++(oldest->incident.state == State::kOpen ? counts_.evicted_open : counts_.evicted_closed);
-    forget(*oldest, listener);
+    auto oldest = by_age_.begin();
+    if (oldest != by_age_.end() && oldest->second == &spared) ++oldest;
+    if (oldest == by_age_.end()) return;
+    Entry& entry = *oldest->second;
+    ++(entry.incident.state == State::kOpen ? counts_.evicted_open : counts_.evicted_closed);
+    forget(entry, listener);
   }
 }
 
@@ -571,7 +590,7 @@ void IncidentTable::restore(Incident incident) {
   entries_.emplace(entry.incident.incident_id, std::move(made));
   index(entry);
   update_bytes(entry);
-  note_deadlines(entry);
+  queue(entry);
 }
 
 void IncidentTable::restore_deleted(std::string_view incident_id) {
@@ -610,6 +629,7 @@ void IncidentTable::drop(Entry& entry) {
     }
   }
   bytes_ -= entry.bytes;
+  unqueue(entry);
   entries_.erase(entries_.find(incident.incident_id));
 }
 

@@ -33,6 +33,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -148,10 +149,17 @@ class IncidentTable {
   [[nodiscard]] EventTime now() const { return now_; }
 
  private:
+  // What goes first for want of room is the least: closed before open, silent longest, oldest here.
+  using Age = std::tuple<bool, EventTime, std::uint64_t>;
+  using Due = std::pair<EventTime, std::uint64_t>;
   struct Entry {
     Incident incident;
     Before told;  // what was told last
     std::size_t bytes = 0;
+    std::uint64_t number = 0;  // in order of arrival
+    // Its keys in `by_age_` and `by_due_`; no number: it stands in neither.
+    Age age{};
+    Due due{};
   };
   struct Waiting {
     Control control;
@@ -190,7 +198,9 @@ class IncidentTable {
   void see(EventTime now) { now_ = std::max(now_, now); }
   void sweep_entry(Entry& entry, Listener& listener);
   void sweep_waiting();
-  void note_deadlines(const Entry& entry);
+  [[nodiscard]] EventTime due(const Incident& incident) const;
+  void queue(Entry& entry);
+  void unqueue(Entry& entry);
   void forget(Entry& entry, Listener& listener);
   void keep_within_limits(const Entry& spared, Listener& listener);
   void index(Entry& entry);
@@ -200,10 +210,13 @@ class IncidentTable {
   Limits limits_;
   Profiles profiles_;
   EventTime now_ = EventTime::min();
-  EventTime next_sweep_ = EventTime::max();
+  EventTime next_wait_ends_ = EventTime::max();
+  std::uint64_t arrivals_ = 0;
   std::map<std::string, std::unique_ptr<Entry>, std::less<>> entries_;  // by incident id
   std::map<std::string, Entry*, std::less<>> by_id_;                    // every id
-  std::unordered_map<std::string, Entry*> by_session_;                  // system, NUL, session
+  std::map<Age, Entry*> by_age_;
+  std::map<Due, Entry*> by_due_;  // by when something happens to it that nobody told
+  std::unordered_map<std::string, Entry*> by_session_;  // system, NUL, session
   // Sessions that have an indicator, by system, NUL, kind and hash.
   std::unordered_map<std::string, std::vector<std::string>> by_indicator_;
   std::deque<Waiting> waiting_;  // in order of arrival

@@ -1,6 +1,7 @@
 #include "daemon/incident/incident_table.h"
 
 #include <algorithm>
+#include <chrono>
 #include <random>
 #include <set>
 #include <string>
@@ -10,6 +11,7 @@
 
 #include "tests/unit/catch.h"
 #include "tests/unit/incident/support.h"
+#include "tests/unit/thread_time.h"
 
 namespace tocsin::incident {
 namespace {
@@ -386,6 +388,38 @@ TEST_CASE("room in the table is found at the cost of what is closed, then of wha
   CHECK(counts.evicted_open == 1);
   CHECK(test.table.find("i-s1") == nullptr);
   CHECK(test.listener.forgotten == Strings{"i-s1", "i-s0"});
+}
+
+class Deaf final : public Listener {
+  void on_incident(const Incident&, const Before&) override {}
+  void on_forgotten(const Incident&, std::span<const std::string>) override {}
+  void on_containment_failed(const Finding&) override {}
+};
+
+// What a finding of a new session and a second that passes take, once so many incidents are there.
+std::chrono::nanoseconds time_among(std::size_t incidents) {
+  constexpr std::size_t kMore = 2000;
+  IncidentTable table({.idle = std::chrono::seconds(100), .incidents_max = incidents}, {});
+  Deaf listener;
+  std::chrono::nanoseconds begin{};
+  for (std::size_t i = 0; i < incidents + kMore; ++i) {
+    if (i == incidents) begin = tocsin::testing::thread_time();
+    const auto second = static_cast<std::int64_t>(i);
+    table.apply(finding({.session = fmt::format("s{}", i), .time = second}), listener);
+    table.advance(at(second), listener);
+  }
+  return tocsin::testing::thread_time() - begin;
+}
+
+TEST_CASE("room is found, and time goes on, as fast among many incidents as among few") {
+  constexpr int kRounds = 3;  // the best of them: whatever else runs slows one round
+  auto few = std::chrono::nanoseconds::max();
+  auto many = std::chrono::nanoseconds::max();
+  for (int round = 0; round < kRounds; ++round) {
+    few = std::min(few, time_among(200));
+    many = std::min(many, time_among(8000));
+  }
+  CHECK(many < 5 * few);  // going over all of them it was thirty
 }
 
 TEST_CASE("memory is bounded, and what is gone is gone from everywhere") {
