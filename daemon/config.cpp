@@ -150,33 +150,63 @@ void read_property(const Node& where, std::string_view written, std::string valu
   config.kafka[name] = std::move(value);
 }
 
-void read_kafka(MapReader& root, const Environment& environment,
-                const std::vector<std::string>& names, Config& config) {
-  Diagnostics& diagnostics = root.context().diagnostics;
-  const MapReader reader = root.map("kafka");
-  if (reader.self() != nullptr) {
-    for (const auto& [key, value] : reader.self()->entries) {
-      if (const auto text = yaml::scalar_of(value, "a value", diagnostics)) {
-        read_property(key, key.scalar, std::string(*text), config, diagnostics);
-      }
-    }
+// Of `sasl.password_file` it is `sasl.password` that is set.
+std::string_view property_set_by(std::string_view written) {
+  if (written.ends_with(kFileSuffix) && !kafka::property_catalogue().contains(written)) {
+    written.remove_suffix(kFileSuffix.size());
   }
-  // TOCSIN_KAFKA_SASL_PASSWORD_FILE is sasl.password_file.
+  return written;
+}
+
+// TOCSIN_KAFKA_SASL_PASSWORD_FILE is sasl.password_file.
+struct KafkaVariable {
+  std::string name;
+  std::string property;
+  std::string value;
+};
+
+std::vector<KafkaVariable> kafka_variables(const Environment& environment,
+                                           const std::vector<std::string>& names) {
+  std::vector<KafkaVariable> variables;
   const std::string prefix = std::string(kPrefix) + "KAFKA_";
   for (const std::string& name : names) {
     if (!name.starts_with(prefix) || set_by_kubernetes(name)) continue;
-    const auto value = environment(name);
+    auto value = environment(name);
     if (!value) continue;
     std::string property = ascii_lower(std::string_view(name).substr(prefix.size()));
     const bool file = property.ends_with(kFileSuffix);
     if (file) property.resize(property.size() - kFileSuffix.size());
     std::ranges::replace(property, '_', '.');
     if (file) property += kFileSuffix;
-    const yaml::Source source{.name = "environment (" + name + ")", .text = ""};
+    variables.push_back(
+        {.name = name, .property = std::move(property), .value = std::move(*value)});
+  }
+  return variables;
+}
+
+void read_kafka(MapReader& root, const Environment& environment,
+                const std::vector<std::string>& names, Config& config) {
+  Diagnostics& diagnostics = root.context().diagnostics;
+  const std::vector<KafkaVariable> variables = kafka_variables(environment, names);
+  const MapReader reader = root.map("kafka");
+  if (reader.self() != nullptr) {
+    for (const auto& [key, value] : reader.self()->entries) {
+      // What a variable overrides need not be right: its secret may be readable elsewhere only.
+      const bool overridden = std::ranges::any_of(variables, [&](const KafkaVariable& variable) {
+        return property_set_by(variable.property) == property_set_by(key.scalar);
+      });
+      if (overridden) continue;
+      if (const auto text = yaml::scalar_of(value, "a value", diagnostics)) {
+        read_property(key, key.scalar, std::string(*text), config, diagnostics);
+      }
+    }
+  }
+  for (const KafkaVariable& variable : variables) {
+    const yaml::Source source{.name = "environment (" + variable.name + ")", .text = ""};
     Node where;
     where.source = &source;
     where.overriding = true;
-    read_property(where, property, *value, config, diagnostics);
+    read_property(where, variable.property, variable.value, config, diagnostics);
   }
 }
 

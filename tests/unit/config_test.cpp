@@ -463,6 +463,21 @@ TEST_CASE("a secret's file that cannot be read") {
   }
 }
 
+TEST_CASE("a secret's file that a variable overrides is not read") {
+  const std::string file = "kafka:\n  sasl.password_file: /nowhere/password\n";
+  const testing::TempDir dir;
+  const std::string other = dir.write("other", "hunter2").string();
+  for (const auto& [name, value] :
+       {std::pair<std::string, std::string>("TOCSIN_KAFKA_SASL_PASSWORD", "hunter2"),
+        {"TOCSIN_KAFKA_SASL_PASSWORD_FILE", other}}) {
+    CAPTURE(name);
+    const Loaded loaded(file, {{name, value}}, false);
+    CHECK(loaded.briefly() == Strings{});
+    CHECK(loaded.config.kafka.at("sasl.password") == "hunter2");
+  }
+  CHECK(Loaded(file, {{"TOCSIN_KAFKA_SASL_USERNAME", "u"}}, false).diagnostics.errors() == 1);
+}
+
 TEST_CASE("a token's file is kept by its place, and looked at") {
   const testing::TempDir dir;
   const auto good =
