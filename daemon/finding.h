@@ -63,6 +63,13 @@ struct Origin {
   std::string tool;
 };
 
+// The same as views.
+struct OriginView {
+  std::string_view event_id;
+  std::uint64_t seq = 0;
+  std::string_view tool;
+};
+
 // Why.  `excerpt` is masked and `hash` keyed (redact.h) before either leaves the pipeline.
 struct Evidence {
   std::string field;  // "tool.arguments.to"

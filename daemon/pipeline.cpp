@@ -15,6 +15,10 @@
 namespace tocsin {
 namespace {
 
+Origin kept(const OriginView& of) {
+  return {.event_id = std::string(of.event_id), .seq = of.seq, .tool = std::string(of.tool)};
+}
+
 constexpr std::size_t kFindingIdDigits = 32;
 constexpr std::size_t kDescribedToolsMax = 256;  // a session
 constexpr std::size_t kInferredToolsMax =
@@ -69,12 +73,11 @@ class Pipeline::DraftReporter final : public Reporter {
     draft.reportable = index;
     if (!evidence.empty()) draft.evidence_hash = hash64(evidence.front().text);
     for (const EvidenceView& item : evidence) {
-      draft.evidence.push_back(
-          {.field = printable(item.field),
-           .excerpt = pipeline_.redactor_->excerpt(item.text, info.category),
-           .hash = pipeline_.redactor_->hash(item.text),
-           .decoded = std::string(item.decoded),
-           .origin = item.origin == nullptr ? std::nullopt : std::optional(*item.origin)});
+      draft.evidence.push_back({.field = printable(item.field),
+                                .excerpt = pipeline_.redactor_->excerpt(item.text, info.category),
+                                .hash = pipeline_.redactor_->hash(item.text),
+                                .decoded = std::string(item.decoded),
+                                .origin = item.origin.transform(kept)});
     }
     for (const MessageView& part : message) {
       draft.message +=

@@ -61,9 +61,7 @@ class State : public DetectorState {
   bool said_sends = false;
   session::Mark first;  // the first call after a window without any
 
-  [[nodiscard]] std::size_t bytes() const override {
-    return sizeof(*this) + session::heap_bytes(first.event_id);
-  }
+  [[nodiscard]] std::size_t bytes() const override { return sizeof(*this) + first.heap_bytes(); }
 };
 
 class Burst : public Detector {
@@ -149,9 +147,8 @@ class Burst : public Detector {
     constexpr std::int64_t kMsASecond = 1000;
     const std::string text = std::to_string(count) + " calls within " +
                              std::to_string(options_.window_ms / kMsASecond) + " s";
-    const Origin origin = state.first.origin({});
     const std::array<EvidenceView, 1> evidence = {
-        {{.field = "time", .text = text, .origin = &origin}}};
+        {{.field = "time", .text = text, .origin = state.first.origin()}}};
     reporter.report(rule, evidence);
   }
 

@@ -93,7 +93,8 @@ class Pieces {
     const bool known = std::ranges::any_of(
         pieces_, [&](const Piece& piece) { return piece.text == text && piece.path == path; });
     if (known || pieces_.size() >= pieces_max_) return;
-    pieces_.push_back({.path = path, .text = text, .decoded = decoded, .origin = &source.origin});
+    pieces_.push_back(
+        {.path = path, .text = text, .decoded = decoded, .origin = source.origin.origin()});
   }
   void add(const Carried& value) { add(value.path, value.value, {}, *value.source); }
   void add(const PrivateValue& value) { add(value.path, value.text, value.decoded, *value.source); }
@@ -119,7 +120,7 @@ class Pieces {
     std::string_view path;
     std::string_view text;
     std::string_view decoded;
-    const Origin* origin;
+    OriginView origin;
   };
   std::size_t pieces_max_;
   std::vector<Piece> pieces_;

@@ -186,7 +186,7 @@ class State : public DetectorState {
   session::Mark first;  // the first list
 
   [[nodiscard]] std::size_t bytes() const override {
-    return sizeof(*this) + tools.capacity() * sizeof(Known) + session::heap_bytes(first.event_id);
+    return sizeof(*this) + tools.capacity() * sizeof(Known) + first.heap_bytes();
   }
 };
 
@@ -239,9 +239,8 @@ class DefinitionDrift : public Detector {
 
   static void report(Rules rule, std::string_view field, std::string_view text, const State& state,
                      Reporter& reporter) {
-    const Origin origin = state.first.origin({});
     const std::array<EvidenceView, 1> evidence = {
-        {{.field = field, .text = text, .origin = &origin}}};
+        {{.field = field, .text = text, .origin = state.first.origin()}}};
     reporter.report(rule, evidence);
   }
 

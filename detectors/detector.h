@@ -60,7 +60,7 @@ struct EvidenceView {
   std::string_view field;
   std::string_view text;
   std::string_view decoded{};  // through which decodings it was seen: "base64+url"
-  const Origin* origin = nullptr;
+  std::optional<OriginView> origin{};
 };
 
 // A piece of a rule's message; what comes from the event is masked like evidence.

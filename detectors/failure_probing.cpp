@@ -143,7 +143,7 @@ class State : public DetectorState {
   [[nodiscard]] std::size_t bytes() const override {
     std::size_t total = sizeof(*this) + tools_.capacity() * sizeof(Tool);
     for (const Tool& tool : tools_) {
-      if (tool.series) total += sizeof(Series) + session::heap_bytes(tool.series->first.event_id);
+      if (tool.series) total += sizeof(Series) + tool.series->first.heap_bytes();
     }
     return total;
   }
@@ -218,9 +218,9 @@ class FailureProbing : public Detector {
   static void report(Rules rule, std::uint32_t count, std::string_view what, const Event& event,
                      const State::Series& series, Reporter& reporter) {
     const std::string text = std::to_string(count) + " variations " + std::string(what);
-    const Origin origin = series.first.origin(event.tool.name);
+    const OriginView origin = series.first.origin(event.tool.name);
     const std::array<EvidenceView, 1> evidence = {
-        {{.field = "tool.result", .text = text, .origin = &origin}}};
+        {{.field = "tool.result", .text = text, .origin = origin}}};
     reporter.report(rule, evidence);
   }
 

@@ -44,8 +44,7 @@ class State : public DetectorState {
   session::Mark first;
 
   [[nodiscard]] std::size_t bytes() const override {
-    return sizeof(*this) + destinations.capacity() * sizeof(std::uint32_t) +
-           session::heap_bytes(first.event_id);
+    return sizeof(*this) + destinations.capacity() * sizeof(std::uint32_t) + first.heap_bytes();
   }
 };
 
@@ -144,9 +143,9 @@ class FanOut : public Detector {
 
   static void report(Rules rule, const Event& event, const State& state, Reporter& reporter) {
     const std::string text = std::to_string(state.destinations.size()) + " destinations";
-    const Origin origin = state.first.origin(event.tool.name);
+    const OriginView origin = state.first.origin(event.tool.name);
     const std::array<EvidenceView, 1> evidence = {
-        {{.field = "tool.arguments", .text = text, .origin = &origin}}};
+        {{.field = "tool.arguments", .text = text, .origin = origin}}};
     reporter.report(rule, evidence);
   }
 

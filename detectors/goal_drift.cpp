@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <bitset>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -17,6 +16,7 @@
 #include "detectors/session/acts.h"
 #include "detectors/session/trace.h"
 #include "detectors/session/words.h"
+#include "detectors/validate/ascii_set.h"
 
 namespace tocsin {
 namespace {
@@ -49,7 +49,10 @@ struct Options {
 class WordSet {
  public:
   void add(std::uint64_t hash) {
-    for (const std::size_t bit : places(hash)) bits_[bit / kWordBits] |= mask(bit);
+    const auto [a, b, c] = places(hash);
+    bits_[a / kWordBits] |= mask(a);
+    bits_[b / kWordBits] |= mask(b);
+    bits_[c / kWordBits] |= mask(c);
   }
   [[nodiscard]] bool has(std::uint64_t hash) const {
     return std::ranges::all_of(
@@ -167,39 +170,54 @@ static_assert(std::ranges::all_of(
          "sings",   "the",   "made", "moved", "moving", "e",     "notes", "creating", "schedule"}),
     stems_agree));
 
-// By hash of the stem: what it stands for; sorted.
-struct MeaningTable {
-  using Entry = std::pair<std::uint64_t, std::uint64_t>;
-  static constexpr std::size_t kBits = 2048;
+// By hash of the stem: what it stands for.  Open addressing; a free slot has hash 0.
+class MeaningTable {
+ public:
+  consteval MeaningTable() {
+    for (const Meaning& known : kMeanings) {
+      const std::uint64_t hash = lexical::hash_bytes(stem(known.word));
+      std::size_t at = hash % kSlots;
+      for (; slots_[at].hash != 0; at = (at + 1) % kSlots) {
+        if (slots_[at].hash == hash) throw "a word that is there twice";
+      }
+      slots_[at] = {.hash = hash, .as = lexical::hash_bytes(stem(known.as))};
+    }
+  }
+  [[nodiscard]] std::uint64_t find(std::uint64_t hash) const {
+    for (std::size_t at = hash % kSlots; slots_[at].hash != 0; at = (at + 1) % kSlots) {
+      if (slots_[at].hash == hash) return slots_[at].as;
+    }
+    return hash;
+  }
 
-  std::array<Entry, kMeanings.size()> entries;
-  std::bitset<kBits> known;  // by hash; most words are not, and need no search
+ private:
+  static constexpr std::size_t kSlots = 512;
+  static_assert(kMeanings.size() < kSlots / 4);
+
+  struct Slot {
+    std::uint64_t hash = 0;
+    std::uint64_t as = 0;
+  };
+  std::array<Slot, kSlots> slots_{};
 };
 
-MeaningTable make_meanings() {
-  MeaningTable table;
-  std::ranges::transform(kMeanings, table.entries.begin(), [](const Meaning& known) {
-    return std::pair(lexical::hash_bytes(stem(known.word)), lexical::hash_bytes(stem(known.as)));
-  });
-  std::ranges::sort(table.entries);
-  for (const auto& [hash, as] : table.entries) table.known.set(hash % MeaningTable::kBits);
-  return table;
-}
+constexpr MeaningTable kMeaningTable;
 
-std::uint64_t meaning_of_stem(std::uint64_t hash) {
-  static const MeaningTable table = make_meanings();
-  if (!table.known.test(hash % MeaningTable::kBits)) return hash;
-  const auto found = std::ranges::lower_bound(table.entries, hash, {}, &MeaningTable::Entry::first);
-  return found != table.entries.end() && found->first == hash ? found->second : hash;
-}
+std::uint64_t meaning_of_stem(std::uint64_t hash) { return kMeaningTable.find(hash); }
 
 // Of a lower-cased word.
 std::uint64_t meaning(std::string_view word) {
   return meaning_of_stem(lexical::hash_bytes(stem(word)));
 }
 
-// Other scripts' letters are part of words as they are.
-bool in_word(char c) { return decoding::is_any(c, decoding::kAlpha) || !decoding::is_ascii(c); }
+// What stands between words.  Other scripts' letters are part of words as they are.
+constexpr auto kBetweenWords = [] {
+  validate::AsciiSet between("");
+  for (unsigned char c = 0; c < 0x80; ++c) {
+    if (!decoding::is_any(static_cast<char>(c), decoding::kAlpha)) between.add(c);
+  }
+  return between;
+}();
 
 // Of a word in whatever case.
 std::uint64_t meaning_of_written(std::string_view written) {
@@ -208,32 +226,36 @@ std::uint64_t meaning_of_written(std::string_view written) {
   std::ranges::transform(written.substr(0, size), word.begin(), [](char c) {
     return decoding::is_any(c, decoding::kUpper) ? static_cast<char>(c + ('a' - 'A')) : c;
   });
-  return meaning({word.data(), size});
+  const std::string_view kept = stem({word.data(), size});
+  // As lexical::hash_bytes has it, in fewer steps.
+  std::uint64_t hash = kept.size();
+  for (std::size_t at = 0; at < kept.size(); at += lexical::kChunkBytes) {
+    hash = lexical::mix(hash, lexical::load_padded(kept, at));
+  }
+  return meaning_of_stem(hash);
 }
 
 // Calls `use` with the meaning of each word of running text.
 template <typename Use>
 void for_each_meaning(std::string_view text, const Use& use) {
-  for (std::size_t i = 0; i < text.size();) {
-    if (text.size() - i > lexical::kChunkBytes) {  // most words are short: eight letters at most
-      const std::uint64_t chunk = lexical::load_chunk(text.data() + i);
-      const std::size_t size = lexical::letters_in_front(chunk);
-      if (!in_word(text[i + size])) {
-        i += size + 1;
-        if (size < kWordBytesMin) continue;
-        const std::uint64_t used = ~std::uint64_t{0} >> (8 * (lexical::kChunkBytes - size));
-        const std::uint64_t word = (chunk | lexical::kLowerBits) & used;
+  validate::each_run(text, kBetweenWords, [&](std::size_t begin, std::size_t size) {
+    constexpr std::size_t kChunk = lexical::kChunkBytes;
+    if (size < kWordBytesMin) return;
+    // Most words are of at most eight ASCII letters.
+    if (size <= kChunk && text.size() - begin >= kChunk) {
+      constexpr std::uint64_t kHighBits = 0x8080'8080'8080'8080;
+      const std::uint64_t used = ~std::uint64_t{0} >> (8 * (kChunk - size));
+      const std::uint64_t chunk = lexical::load_chunk(text.data() + begin) & used;
+      if ((chunk & kHighBits) == 0) {
+        const std::uint64_t word = chunk | (lexical::kLowerBits & used);
         const std::size_t kept = stem_size(word, size);
-        const std::uint64_t stem_used = ~std::uint64_t{0} >> (8 * (lexical::kChunkBytes - kept));
+        const std::uint64_t stem_used = ~std::uint64_t{0} >> (8 * (kChunk - kept));
         use(meaning_of_stem(lexical::mix(kept, word & stem_used)));
-        continue;
+        return;
       }
     }
-    const std::size_t begin = i;
-    while (i < text.size() && in_word(text[i])) ++i;
-    if (i - begin >= kWordBytesMin) use(meaning_of_written(text.substr(begin, i - begin)));
-    ++i;
-  }
+    use(meaning_of_written(text.substr(begin, size)));
+  });
 }
 
 class State : public DetectorState {
@@ -245,7 +267,7 @@ class State : public DetectorState {
 
   [[nodiscard]] std::size_t bytes() const override {
     return sizeof(*this) + named.heap_bytes() + reported.capacity() * sizeof(std::uint32_t) +
-           session::heap_bytes(request.event_id);
+           request.heap_bytes();
   }
 };
 
@@ -281,7 +303,7 @@ class GoalDrift : public Detector {
 
   void on_call(const Event& event, const EventContext& context, State& state,
                Reporter& reporter) const {
-    if (context.tool.effect == Effect::kRead || state.request.event_id.empty()) return;
+    if (context.tool.effect == Effect::kRead || state.request.empty()) return;
     if (is_asked(event, context, state)) return;
     const Found found = unnamed(event, context, state);
     if (found.leaf == nullptr) return;
@@ -289,9 +311,8 @@ class GoalDrift : public Detector {
     if (state.reported.size() >= options_.tools_max) return;
     if (std::ranges::find(state.reported, tool) != state.reported.end()) return;
     state.reported.push_back(tool);
-    const Origin origin = state.request.origin({});
     const std::array<EvidenceView, 1> evidence = {
-        {{.field = "tool.arguments", .text = found.leaf->text, .origin = &origin}}};
+        {{.field = "tool.arguments", .text = found.leaf->text, .origin = state.request.origin()}}};
     const bool sure =
         found.destination && context.tool.declared != nullptr && of_another_kind(context);
     reporter.report(sure ? kUnaskedSure : kUnasked, evidence);

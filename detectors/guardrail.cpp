@@ -50,27 +50,37 @@ constexpr std::size_t kNameBytesMax = 64;  // of a guardrail's name kept
 // What a session's latest calls were found to be, and what was said of calls that did not come yet.
 class State : public DetectorState {
  public:
-  struct Call {
+  struct Unsafe {
     std::uint64_t call_id = 0;
-    std::unique_ptr<const Origin> unsafe;  // null: it is not
+    session::Mark call;
   };
   // An allowance; any other verdict takes it back.
   struct Allowed {
     std::uint64_t call_id = 0;
     std::uint64_t guardrail = 0;
     std::string name;
-    Origin origin;
+    session::Mark origin;
   };
 
-  void add(Call call, std::size_t calls_max) {
-    if (calls_.size() >= calls_max) calls_.erase(calls_.begin());
-    calls_.push_back(std::move(call));
+  // `unsafe`: empty, when the call is not.
+  void add(std::uint64_t call_id, session::Mark unsafe, std::size_t calls_max) {
+    if (knows(call_id)) {
+      forget(call_id);
+    } else if (calls_.size() >= calls_max) {
+      forget(calls_.front());
+    }
+    // Most sessions make few: room for what there is, not for twice as much.
+    if (calls_.size() == calls_.capacity()) calls_.reserve(calls_.size() + calls_.size() / 4 + 1);
+    calls_.push_back(call_id);
+    if (!unsafe.empty()) unsafe_.push_back({.call_id = call_id, .call = std::move(unsafe)});
   }
-  // The latest of that id; null: not remembered.
-  [[nodiscard]] const Call* find(std::uint64_t call_id) const {
-    const auto found = std::find_if(calls_.rbegin(), calls_.rend(),
-                                    [&](const Call& call) { return call.call_id == call_id; });
-    return found == calls_.rend() ? nullptr : &*found;
+  [[nodiscard]] bool knows(std::uint64_t call_id) const {
+    return std::ranges::find(calls_, call_id) != calls_.end();
+  }
+  // Null: it is not, or not remembered.
+  [[nodiscard]] const session::Mark* unsafe(std::uint64_t call_id) const {
+    const auto found = std::ranges::find(unsafe_, call_id, &Unsafe::call_id);
+    return found == unsafe_.end() ? nullptr : &found->call;
   }
 
   void allow(Allowed allowed, std::size_t calls_max) {
@@ -95,20 +105,24 @@ class State : public DetectorState {
   }
 
   [[nodiscard]] std::size_t bytes() const override {
-    std::size_t total =
-        sizeof(*this) + calls_.capacity() * sizeof(Call) + allowed_.capacity() * sizeof(Allowed);
-    for (const Call& call : calls_) {
-      if (call.unsafe) total += sizeof(Origin) + session::heap_bytes(*call.unsafe);
-    }
+    std::size_t total = sizeof(*this) + calls_.capacity() * sizeof(calls_[0]) +
+                        unsafe_.capacity() * sizeof(Unsafe) + allowed_.capacity() * sizeof(Allowed);
+    for (const Unsafe& unsafe : unsafe_) total += unsafe.call.heap_bytes();
     for (const Allowed& allowed : allowed_) {
-      total += session::heap_bytes(allowed.origin) + session::heap_bytes(allowed.name);
+      total += allowed.origin.heap_bytes() + session::heap_bytes(allowed.name);
     }
     return total;
   }
 
  private:
-  std::vector<Call> calls_;       // latest last
-  std::vector<Allowed> allowed_;  // latest last
+  void forget(std::uint64_t call_id) {
+    std::erase(calls_, call_id);
+    std::erase_if(unsafe_, [&](const Unsafe& unsafe) { return unsafe.call_id == call_id; });
+  }
+
+  std::vector<std::uint64_t> calls_;  // ids, latest last
+  std::vector<Unsafe> unsafe_;        // those of them that are
+  std::vector<Allowed> allowed_;      // latest last
 };
 
 // How often each guardrail of a system speaks, counted in the system's tool calls.
@@ -219,9 +233,8 @@ class GuardrailDetector : public Detector {
     for (const State::Allowed& allowed : state.take_allowed(call_id)) {
       if (unsafe) report_allowed(allowed.name, allowed.origin, reporter);
     }
-    State::Call call{.call_id = call_id, .unsafe = nullptr};
-    if (unsafe) call.unsafe = std::make_unique<Origin>(session::origin_of(event, context));
-    state.add(std::move(call), options_.calls_max);
+    state.add(call_id, unsafe ? session::mark_with_tool(event, context) : session::Mark(),
+              options_.calls_max);
   }
 
  private:
@@ -235,21 +248,23 @@ class GuardrailDetector : public Detector {
       state.take_back(call_id, guardrail);
       return;
     }
-    if (const State::Call* call = state.find(call_id)) {
-      if (call->unsafe) report_allowed(event.guardrail.name, *call->unsafe, reporter);
+    if (state.knows(call_id)) {
+      const session::Mark* unsafe = state.unsafe(call_id);
+      if (unsafe != nullptr) report_allowed(event.guardrail.name, *unsafe, reporter);
       return;
     }
     state.allow({.call_id = call_id,
                  .guardrail = guardrail,
                  .name = session::kept(event.guardrail.name, kNameBytesMax),
-                 .origin = session::origin_of(event, context)},
+                 .origin = session::mark_with_tool(event, context)},
                 options_.calls_max);
   }
 
   // `other`: the call, seen from the verdict, or the verdict, seen from the call.
-  static void report_allowed(std::string_view name, const Origin& other, Reporter& reporter) {
+  static void report_allowed(std::string_view name, const session::Mark& other,
+                             Reporter& reporter) {
     const std::array<EvidenceView, 1> evidence = {
-        {{.field = "guardrail.name", .text = name, .origin = &other}}};
+        {{.field = "guardrail.name", .text = name, .origin = other.origin()}}};
     reporter.report(kAllowedUnsafe, evidence);
     reporter.count(kDisagreements, name);
   }

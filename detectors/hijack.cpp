@@ -91,8 +91,7 @@ class Hijack : public Detector {
   // asked to be told something; the text speaks of the user".
   static std::string reason(const flow::Obeying& obeying) {
     std::string text;
-    const std::string seq =
-        obeying.origin != nullptr ? std::to_string(obeying.origin->seq) : std::string();
+    const std::string seq = obeying.origin ? std::to_string(obeying.origin->seq) : std::string();
     if (obeying.instruction != nullptr) {
       text = seq.empty() ? "a result of long before" : "the result at seq " + seq;
       text += " asks for it: " + flow::link_text(obeying.link) + "; ";

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <bitset>
 #include <limits>
 #include <optional>
 #include <span>
@@ -14,6 +15,8 @@
 #include "daemon/text.h"
 #include "detectors/detector.h"
 #include "detectors/flow/memory.h"
+#include "detectors/lexical/word_hash.h"
+#include "detectors/validate/ascii_set.h"
 #include "detectors/validate/checksums.h"
 #include "detectors/validate/compact.h"
 
@@ -65,24 +68,50 @@ constexpr std::size_t kShiftMax = 3;
 // Words between two matches that still are one piece, with every shingle kept.
 constexpr std::size_t kGapWords = kShingleWords + kShiftMax;
 
-// What a byte of a word counts as, in lower case; 0: it is of no word.  A table, since it is asked
-// for every byte of what the model writes.
-constexpr auto kWordBytes = [] {
-  std::array<unsigned char, 256> bytes{};
-  for (unsigned c = 0x80; c < bytes.size(); ++c) bytes[c] = static_cast<unsigned char>(c);
-  for (unsigned c = '0'; c <= '9'; ++c) bytes[c] = static_cast<unsigned char>(c);
-  for (unsigned c = 'a'; c <= 'z'; ++c) {
-    bytes[c] = bytes[c - 'a' + 'A'] = static_cast<unsigned char>(c);
+// What stands between words; what is beyond ASCII is of them.
+constexpr auto kBetweenWords = [] {
+  validate::AsciiSet between("");
+  for (unsigned char c = 0; c < 0x80; ++c) {
+    if (!is_letter(static_cast<char>(c)) && !is_digit(static_cast<char>(c))) between.add(c);
   }
-  return bytes;
+  return between;
 }();
-unsigned char word_byte(char c) { return kWordBytes[static_cast<unsigned char>(c)]; }
+
+// The first `size` bytes of a chunk, 0 to 8: ASCII letters in lower case, the others as they are.
+std::uint64_t in_lower_case(std::uint64_t chunk, std::size_t size) {
+  constexpr std::uint64_t kHighBits = 0x8080'8080'8080'8080;
+  static constexpr auto kUsed = [] {
+    std::array<std::uint64_t, lexical::kChunkBytes + 1> used{};
+    for (std::size_t i = 1; i < used.size(); ++i) used[i] = (used[i - 1] << 8U) | 0xFFU;
+    return used;
+  }();
+  return (chunk | (lexical::kLowerBits & ~((chunk & kHighBits) >> 2U))) & kUsed[size];
+}
+
+// Of letters and digits, in whatever case.
+std::uint64_t word_hash(std::string_view text, std::size_t begin, std::size_t size) {
+  constexpr std::size_t kChunk = lexical::kChunkBytes;
+  std::uint64_t hash = 0;
+  // Nearly all words are of two chunks, and how long each is cannot be foretold.
+  if (size <= 2 * kChunk && text.size() - begin >= 2 * kChunk) {
+    const std::size_t first = std::min(size, kChunk);
+    const char* const word = text.data() + begin;
+    hash = lexical::mix(hash, in_lower_case(lexical::load_chunk(word), first));
+    return lexical::mix(hash, in_lower_case(lexical::load_chunk(word + kChunk), size - first));
+  }
+  for (std::size_t done = 0; done < std::max(size, 2 * kChunk); done += kChunk) {
+    const std::size_t part = done < size ? std::min(size - done, kChunk) : 0;
+    const std::uint64_t chunk = part > 0 ? lexical::load_padded(text, begin + done) : 0;
+    hash = lexical::mix(hash, in_lower_case(chunk, part));
+  }
+  return hash;
+}
 
 // Calls `visit(number, hash)` with each run of kShingleWords words, whatever stands between them
 // and in whatever case; returns the number of words.
 template <typename Visit>
 std::size_t each_shingle(std::string_view text, const Visit& visit) {
-  constexpr std::uint64_t kPrime = 0x9E37'79B9'7F4A'7C15ULL;
+  constexpr std::uint64_t kPrime = lexical::kHashFactor;
   // Of the word that leaves: a sum in which each word's factor says its place.
   constexpr std::uint64_t kLeaves = [] {
     std::uint64_t factor = 1;
@@ -90,28 +119,21 @@ std::size_t each_shingle(std::string_view text, const Visit& visit) {
     return factor;
   }();
   std::array<std::uint64_t, kShingleWords> last{};
+  std::size_t place = 0;  // words % kShingleWords
   std::uint64_t sum = 0;
   std::size_t words = 0;
-  for (std::size_t i = 0; i < text.size();) {
-    if (word_byte(text[i]) == 0) {
-      ++i;
-      continue;
-    }
-    std::uint64_t word = 0;
-    for (; i < text.size() && word_byte(text[i]) != 0; ++i) {
-      word = (word ^ word_byte(text[i])) * kPrime;
-    }
-    word ^= word >> 29;
-    std::uint64_t& place = last[words % kShingleWords];
-    sum = sum * kPrime + word - std::exchange(place, word) * kLeaves;
+  validate::each_run(text, kBetweenWords, [&](std::size_t begin, std::size_t size) {
+    const std::uint64_t word = word_hash(text, begin, size);
+    sum = sum * kPrime + word - std::exchange(last[place], word) * kLeaves;
+    if (++place == kShingleWords) place = 0;
     ++words;
-    if (words < kShingleWords) continue;
+    if (words < kShingleWords) return;
     // Mixed twice: which shingles are kept is decided by a remainder, which needs all bits alike.
     std::uint64_t hash = (sum ^ (sum >> 32)) * kPrime;
     hash = (hash ^ (hash >> 29)) * kPrime;
     hash ^= hash >> 32;
     visit(words - kShingleWords, hash);
-  }
+  });
   return words;
 }
 
@@ -133,6 +155,7 @@ class Prompt {
     });
     std::ranges::sort(shingles_);
     shingles_.shrink_to_fit();
+    for (const std::uint32_t shingle : shingles_) may_have_.set(bit_of(shingle));
   }
 
   [[nodiscard]] std::size_t words() const { return words_; }
@@ -164,10 +187,15 @@ class Prompt {
     return static_cast<std::uint32_t>(hash >> 32U) & ~(kPlaces - 1);
   }
 
+  // Most of what a model writes is not its prompt: a bit of each key answers for that.
+  static constexpr std::size_t kFilterBits = 512;
+  static std::size_t bit_of(std::uint32_t key) { return key / kPlaces % kFilterBits; }
+
   // At which word of the prompt the first with this key stands, to a step.  Hashes are spread
   // evenly, so where one is in the list can be told nearly: halving would go wrong at every other
   // step, for each word of what the model writes.
   [[nodiscard]] std::optional<std::size_t> find(std::uint32_t key) const {
+    if (!may_have_.test(bit_of(key))) return std::nullopt;
     std::size_t at = (std::uint64_t{key} * shingles_.size()) >> 32U;
     while (at > 0 && shingles_[at - 1] >= key) --at;
     while (at < shingles_.size() && shingles_[at] < key) ++at;
@@ -196,6 +224,7 @@ class Prompt {
   };
 
   std::vector<std::uint32_t> shingles_;  // sorted
+  std::bitset<kFilterBits> may_have_;
   std::size_t words_;
   std::size_t step_;
 };

@@ -182,9 +182,8 @@ class State : public DetectorState {
   Row row;
 
   [[nodiscard]] std::size_t bytes() const override {
-    std::size_t total =
-        sizeof(*this) + calls_.capacity() * sizeof(Call) + session::heap_bytes(row.first.event_id);
-    for (const Call& call : calls_) total += session::heap_bytes(call.first.event_id);
+    std::size_t total = sizeof(*this) + calls_.capacity() * sizeof(Call) + row.first.heap_bytes();
+    for (const Call& call : calls_) total += call.first.heap_bytes();
     return total;
   }
 
@@ -222,9 +221,9 @@ class Loop : public Detector {
   static void report(Rules rule, std::uint32_t count, const session::Mark& first,
                      const Event& event, Reporter& reporter) {
     const std::string text = std::to_string(count) + " times";
-    const Origin origin = first.origin(event.tool.name);
+    const OriginView origin = first.origin(event.tool.name);
     const std::array<EvidenceView, 1> evidence = {
-        {{.field = "tool.arguments", .text = text, .origin = &origin}}};
+        {{.field = "tool.arguments", .text = text, .origin = origin}}};
     reporter.report(rule, evidence);
   }
 

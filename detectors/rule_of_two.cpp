@@ -105,14 +105,12 @@ class State : public DetectorState {
   [[nodiscard]] bool has(Part part) const { return parts_[part]; }
 
   // Where the parts came in, those of the results only, until it is told.
-  std::array<std::unique_ptr<const Origin>, 2> origins;
+  std::array<session::Mark, 2> origins;
   bool asked_for = true;  // so far all that went out did
 
   [[nodiscard]] std::size_t bytes() const override {
     std::size_t total = sizeof(*this);
-    for (const auto& origin : origins) {
-      if (origin) total += sizeof(Origin) + session::heap_bytes(*origin);
-    }
+    for (const session::Mark& origin : origins) total += origin.heap_bytes();
     return total;
   }
 
@@ -157,7 +155,7 @@ class RuleOfTwo : public Detector {
     const flow::Source* source = context.flow->source;
     if (source == nullptr) return;
     if (source->untrusted && !state.has(kUntrustedInput)) {
-      state.origins[kUntrustedInput] = std::make_unique<Origin>(source->origin);
+      state.origins[kUntrustedInput] = session::Mark(source->origin.origin());
       state.add(kUntrustedInput);
     }
     if (!source->private_data || state.has(kPrivateData)) return;
@@ -165,7 +163,7 @@ class RuleOfTwo : public Detector {
     if (context.tool.declared == nullptr && context.flow->personal_end > options_.scan_bytes_max) {
       return;
     }
-    state.origins[kPrivateData] = std::make_unique<Origin>(source->origin);
+    state.origins[kPrivateData] = session::Mark(source->origin.origin());
     state.add(kPrivateData);
   }
 
@@ -196,7 +194,7 @@ class RuleOfTwo : public Detector {
     std::vector<EvidenceView> evidence;
     for (const Part part : {kUntrustedInput, kPrivateData}) {
       evidence.push_back(
-          {.field = "session", .text = kPartNames[part], .origin = state.origins[part].get()});
+          {.field = "session", .text = kPartNames[part], .origin = state.origins[part].origin()});
     }
     Rules rule = state.asked_for ? kAskedFor : kCompleted;
     std::string field;
@@ -210,7 +208,7 @@ class RuleOfTwo : public Detector {
       evidence.insert(evidence.begin(), {.field = field,
                                          .text = values.front().text,
                                          .decoded = values.front().decoded,
-                                         .origin = &values.front().source->origin});
+                                         .origin = values.front().source->origin.origin()});
     }
     reporter.report(rule, evidence);
   }

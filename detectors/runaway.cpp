@@ -67,9 +67,7 @@ class State : public DetectorState {
   Meter bytes_seen;
   session::Mark first;
 
-  [[nodiscard]] std::size_t bytes() const override {
-    return sizeof(*this) + session::heap_bytes(first.event_id);
-  }
+  [[nodiscard]] std::size_t bytes() const override { return sizeof(*this) + first.heap_bytes(); }
 };
 
 std::uint64_t bytes_of(const std::vector<Leaf>& leaves) {
@@ -89,7 +87,7 @@ class Runaway : public Detector {
   void on_event(const Event& event, const EventContext& context, DetectorState& raw_state,
                 Reporter& reporter) const override {
     auto& state = static_cast<State&>(raw_state);
-    if (state.first.event_id.empty()) state.first = session::mark_of(event, context);
+    if (state.first.empty()) state.first = session::mark_of(event, context);
     if (event.type == EventType::kToolCall &&
         state.calls.add(1, options_.calls_max, options_.calls_long)) {
       report(state.calls.value >= options_.calls_long ? kCallsLong : kCalls,
@@ -107,9 +105,8 @@ class Runaway : public Detector {
 
  private:
   static void report(Rules rule, const std::string& text, const State& state, Reporter& reporter) {
-    const Origin origin = state.first.origin({});
     const std::array<EvidenceView, 1> evidence = {
-        {{.field = "session_id", .text = text, .origin = &origin}}};
+        {{.field = "session_id", .text = text, .origin = state.first.origin()}}};
     reporter.report(rule, evidence);
   }
 

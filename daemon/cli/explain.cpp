@@ -102,22 +102,22 @@ void Explainer::explain_user(const EventContext& context) {
 void Explainer::explain_call(const EventContext& context) {
   for (const flow::Carried& carried : context.flow->carried) {
     note(carried.destination ? "destination from" : "value from",
-         fmt::format("{} in {} = {}", carried.source->origin.seq, printable(carried.path),
+         fmt::format("{} in {} = {}", carried.source->origin.origin().seq, printable(carried.path),
                      printable(carried.value, kValueBytes)));
   }
   if (!context.flow->obeying) return;
   const flow::Obeying& obeying = *context.flow->obeying;
-  if (obeying.origin == nullptr && obeying.instruction == nullptr) {
+  if (!obeying.origin && obeying.instruction == nullptr) {
     note("nobody asked",
          fmt::format("{} ({:.1f} points)", flow::asked_text(obeying.asked), obeying.points));
     return;
   }
   note(obeying.instruction != nullptr ? "obeys" : "acts on",
-       fmt::format("{} ({:.1f} points): {} = {}: {}",
-                   obeying.origin != nullptr ? std::to_string(obeying.origin->seq)
-                                             : "a result that is forgotten",
-                   obeying.points, printable(obeying.path), printable(obeying.value, kValueBytes),
-                   flow::link_text(obeying.link)));
+       fmt::format(
+           "{} ({:.1f} points): {} = {}: {}",
+           obeying.origin ? std::to_string(obeying.origin->seq) : "a result that is forgotten",
+           obeying.points, printable(obeying.path), printable(obeying.value, kValueBytes),
+           flow::link_text(obeying.link)));
   std::string why(flow::asked_text(obeying.asked));
   if (obeying.delegation == flow::Delegation::kActs) why += "; and handed over what it says";
   if (obeying.delegation == flow::Delegation::kMaterial) why += "; and named it as material";

@@ -40,8 +40,8 @@ enum class Asked : std::uint8_t {
 struct Obeying {
   double points = 0;
   const Instruction* instruction = nullptr;  // null: no text asked, values alone were taken over
-  // The result in which it, or the value, stands; null: forgotten, or no value was read.
-  const Origin* origin = nullptr;
+  // The result in which it, or the value, stands; none: forgotten, or no value was read.
+  std::optional<OriginView> origin{};
   Frames frames = 0;
   Link link;
   Asked asked = Asked::kOther;

@@ -117,7 +117,7 @@ std::size_t SessionMemory::bytes() const {
     sum += instruction.tokens.capacity() * sizeof(instruction.tokens[0]);
   }
   for (const Source& source : sources) {
-    sum += source.origin.event_id.capacity() + source.origin.tool.capacity();
+    sum += source.origin.heap_bytes();
   }
   return sum;
 }

@@ -13,6 +13,7 @@
 #include "daemon/finding.h"
 #include "detectors/flow/passage.h"
 #include "detectors/flow/wishes.h"
+#include "detectors/session/mark.h"
 
 namespace tocsin::flow {
 
@@ -127,7 +128,7 @@ class Sightings {
 
 // A result that was read.
 struct Source {
-  Origin origin;
+  session::Mark origin;
   bool untrusted = false;  // may hold what third parties wrote
   bool private_data = false;
   bool named = false;        // the user named what was read

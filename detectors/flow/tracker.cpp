@@ -17,7 +17,6 @@
 namespace tocsin::flow {
 namespace {
 
-constexpr std::size_t kOriginBytesMax = 64;   // of an id or name kept as origin
 constexpr std::size_t kNamingReach = 60;      // tokens around a passage that say whose it is
 constexpr double kEchoShare = 0.8;            // of a passage's words that the agent wrote itself
 constexpr std::size_t kEncodedBytesMin = 24;  // of a run without a space that is decoded
@@ -232,9 +231,7 @@ void Tracker::on_result(const Event& event, const EventContext& context, Session
   Source& source = memory.sources.emplace_back();
   const std::uint32_t index =
       memory.sources_forgotten + static_cast<std::uint32_t>(memory.sources.size() - 1);
-  source.origin = {.event_id = std::string(event.event_id.substr(0, kOriginBytesMax)),
-                   .seq = context.seq,
-                   .tool = std::string(event.tool.name.substr(0, kOriginBytesMax))};
+  source.origin = {event.event_id, context.seq, event.tool.name};
   source.parent = answered.parent;
   source.named = answered.named;
   source.near_named = answered.near_named;

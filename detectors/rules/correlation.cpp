@@ -103,10 +103,10 @@ void CorrelationTable::on_match(std::size_t reportable, const Event& event,
     }
     if (!holds(into, correlation)) continue;
     const Match& first = into.matches.front();
-    const Origin origin{.event_id = first.event_id, .seq = first.seq, .tool = {}};
+    const OriginView origin{.event_id = first.event_id, .seq = first.seq, .tool = {}};
     const std::string said = fmt::format("{} matches", into.matches.size());
     const EvidenceView evidence{
-        .field = "correlation", .text = said, .decoded = {}, .origin = &origin};
+        .field = "correlation", .text = said, .decoded = {}, .origin = origin};
     reporter.report(member.correlation, std::span(&evidence, 1));
     into.matches.clear();  // the next finding needs the whole condition again
   }

@@ -160,8 +160,7 @@ void RuleSet::report(std::uint32_t rule, const Subject& subject, std::span<const
     chains[i] = value.chain.to_string();
     evidence[i] = {.field = fields[i],
                    .text = value.text.substr(hits[i].begin, hits[i].end - hits[i].begin),
-                   .decoded = chains[i],
-                   .origin = nullptr};
+                   .decoded = chains[i]};
   }
   const std::vector<MessagePart>& message = rules_[rule].message;
   std::vector<MessageView> parts;

@@ -18,25 +18,17 @@ std::string field_of(std::string_view base, std::string_view path) {
   return field;
 }
 
-Origin Mark::origin(std::string_view tool) const {
-  return {.event_id = event_id, .seq = seq, .tool = kept(tool, kOriginBytesMax)};
-}
-
 Mark mark_of(const Event& event, const EventContext& context) {
-  return {.event_id = kept(event.event_id, kOriginBytesMax), .seq = context.seq};
+  return {event.event_id, context.seq};
 }
 
-Origin origin_of(const Event& event, const EventContext& context) {
-  return mark_of(event, context).origin(event.tool.name);
+Mark mark_with_tool(const Event& event, const EventContext& context) {
+  return {event.event_id, context.seq, event.tool.name};
 }
 
 std::size_t heap_bytes(const std::string& text) {
   static const std::size_t within = std::string().capacity();
   return text.capacity() > within ? text.capacity() + 1 : 0;
-}
-
-std::size_t heap_bytes(const Origin& origin) {
-  return heap_bytes(origin.event_id) + heap_bytes(origin.tool);
 }
 
 std::uint64_t call_key(std::string_view call_id) {

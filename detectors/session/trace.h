@@ -10,10 +10,9 @@
 #include "daemon/event.h"
 #include "daemon/finding.h"
 #include "detectors/detector.h"
+#include "detectors/session/mark.h"
 
 namespace tocsin::session {
-
-inline constexpr std::size_t kOriginBytesMax = 128;  // of an id or name kept
 
 // The beginning of a text from outside, no character cut.
 std::string kept(std::string_view text, std::size_t bytes_max);
@@ -22,20 +21,12 @@ std::string kept(std::string_view text, std::size_t bytes_max);
 // the whole, which could not be taken apart.
 std::string field_of(std::string_view base, std::string_view path);
 
-// An earlier event in little memory: the tool's name is kept only where it is not known later.
-struct Mark {
-  std::string event_id;
-  std::uint64_t seq = 0;
-
-  [[nodiscard]] Origin origin(std::string_view tool) const;
-};
-
+// Without its tool, and with it.
 Mark mark_of(const Event& event, const EventContext& context);
-Origin origin_of(const Event& event, const EventContext& context);
+Mark mark_with_tool(const Event& event, const EventContext& context);
 
 // Memory that a string holds beside itself.
 std::size_t heap_bytes(const std::string& text);
-std::size_t heap_bytes(const Origin& origin);
 
 // What a call and its result are brought together by; 0: the producer gave no id.
 std::uint64_t call_key(std::string_view call_id);

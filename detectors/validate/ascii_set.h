@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -62,6 +63,40 @@ class AsciiSet {
 
   alignas(16) std::array<std::uint8_t, 16> rows_{};
 };
+
+// Calls `visit(begin, size)` with each longest run of bytes that `between` has not, in order:
+// words, when it has what parts them.  Bytes beyond ASCII are in runs.  Where runs end is read from
+// the bits of a block, so that neither a load nor a branch waits for the end of the one before.
+template <typename Visit>
+void each_run(std::string_view text, const AsciiSet& between, const Visit& visit) {
+  bool open = false;  // the run that began at `begin` goes on in this block
+  std::size_t begin = 0;
+  for (std::size_t at = 0; at < text.size(); at += AsciiSet::kBlock) {
+    std::uint64_t in = ~between.in(text, at);
+    if (const std::size_t rest = text.size() - at; rest < AsciiSet::kBlock) {
+      in &= (std::uint64_t{1} << rest) - 1;
+    }
+    std::uint64_t edges = in ^ ((in << 1U) | (open ? 1U : 0U));
+    const auto take = [&] {
+      const auto edge = at + static_cast<std::size_t>(std::countr_zero(edges));
+      edges &= edges - 1;
+      return edge;
+    };
+    if (open && edges != 0) {
+      visit(begin, take() - begin);
+      open = false;
+    }
+    while (edges != 0) {
+      begin = take();
+      if (edges == 0) {
+        open = true;
+        break;
+      }
+      visit(begin, take() - begin);
+    }
+  }
+  if (open) visit(begin, text.size() - begin);
+}
 
 // Bit i: `count` bits of the mask from i on are set; 1 to 64.
 constexpr std::uint64_t runs_of(std::uint64_t mask, std::size_t count) {

@@ -70,7 +70,10 @@ class Recorder final : public Reporter {
     made.rule = rule;
     for (const EvidenceView& item : evidence) {
       made.evidence.emplace_back(item.field, item.text);
-      if (item.origin != nullptr) made.origin = *item.origin;
+      if (!item.origin) continue;
+      made.origin = Origin{.event_id = std::string(item.origin->event_id),
+                           .seq = item.origin->seq,
+                           .tool = std::string(item.origin->tool)};
     }
   }
   void count(std::size_t metric, std::string_view label) override {

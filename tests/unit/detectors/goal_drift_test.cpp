@@ -99,6 +99,29 @@ TEST_CASE("acts that are asked, planned, named, or none") {
   }
 }
 
+TEST_CASE("long words are the same in every form and at every place") {
+  const std::string call = call_json("deliverAnnouncement", R"({"to":"x@far.test"})");
+  struct Row {
+    const char* request;
+    std::size_t findings;
+  };
+  for (const Row& row : {
+           Row{"What of the announcement", 0},
+           Row{"announcement: is it there?", 0},
+           Row{"ANNOUNCEMENTS (today's)?", 0},
+           Row{"Announcement", 0},
+           Row{"Is it announced?", 1},
+           Row{"Is announcementx there?", 1},
+           Row{"The \u00e4nnouncement?", 1},
+           Row{"The announcement\u00e4?", 1},
+       }) {
+    CAPTURE(row.request);
+    DetectorUnderTest detector("goal_drift");
+    detector.feed(says("user_message", row.request));
+    CHECK(detector.feed(call, with_effect(Effect::kEgress)).size() == row.findings);
+  }
+}
+
 TEST_CASE("a command that sends is an act as well") {
   DetectorUnderTest detector("goal_drift");
   detector.feed(says("user_message", "Why is the build so slow?"));

@@ -67,6 +67,37 @@ TEST_CASE("how much of the prompt in one piece is a leak") {
   }
 }
 
+// Words of one to thirty letters, digits and umlauts, all different; the last letter is `last`.
+std::string long_words(int count, std::string_view last, std::string_view between) {
+  std::string out;
+  for (int i = 0; i < count; ++i) {
+    std::string word = fmt::format("{}", i);
+    for (int k = 0; k < i % 28; ++k) word += k % 5 == 4 ? "\u00e4" : std::string(1, 'b' + k % 7);
+    out += fmt::format("{}{}{}", word, last, between);
+  }
+  return out;
+}
+
+TEST_CASE("every letter of a word counts, wherever it stands, and none but in its case") {
+  const std::string prompt = long_words(90, "z", " ");
+  std::string shouted = prompt;
+  for (char& c : shouted) {
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+  }
+  for (const std::string& copy : {prompt, shouted, long_words(90, "z", ", "),
+                                  long_words(90, "z", "@"), long_words(90, "Z", "`/[{")}) {
+    DetectorUnderTest detector("leak");
+    detector.feed(system(prompt));
+    CHECK(rules_of(detector.feed(output(copy))) == Rules{kSystemPrompt});
+  }
+  for (const std::string_view other : {"y", "", "zz", "\u00e4"}) {
+    CAPTURE(other);
+    DetectorUnderTest detector("leak");
+    detector.feed(system(prompt));
+    CHECK(detector.feed(output(long_words(90, other, " "))).empty());
+  }
+}
+
 TEST_CASE("where the prompt may not go") {
   DetectorUnderTest detector("leak");
   detector.feed(system(words(0, 100)));
