@@ -36,6 +36,17 @@ bool is_word_byte(char c) {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
+std::string hex(std::span<const unsigned char> bytes) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string out;
+  out.reserve(2 * bytes.size());
+  for (const unsigned char byte : bytes) {
+    out += kDigits[byte >> 4U];
+    out += kDigits[byte & 0xFU];
+  }
+  return out;
+}
+
 // A run of word bytes, or of what stands between words.
 struct Run {
   std::string_view text;
@@ -203,22 +214,14 @@ std::string Redactor::hash(std::string_view text) const {
              // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): what OpenSSL takes
              reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data(),
              &size) != nullptr);
-  std::string out = "hmac-sha256:";
-  for (const unsigned byte : std::span(digest).first(size)) {
-    fmt::format_to(std::back_inserter(out), "{:02x}", byte);
-  }
-  return out;
+  return "hmac-sha256:" + hex(std::span(digest).first(size));
 }
 
 std::string sha256_hex(std::string_view bytes) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned size = 0;
   CHECK(EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr) == 1);
-  std::string out;
-  for (const unsigned byte : std::span(digest).first(size)) {
-    fmt::format_to(std::back_inserter(out), "{:02x}", byte);
-  }
-  return out;
+  return hex(std::span(digest).first(size));
 }
 
 }  // namespace tocsin

@@ -160,6 +160,19 @@ class CliTest(unittest.TestCase):
                                      timeout=60, check=False)
             self.assertEqual((0, b"", b""), (checked.returncode, checked.stdout, checked.stderr))
 
+    def test_replay_has_written_all_when_it_says_so(self):
+        """Whoever reads the summary may be gone after its first line."""
+        out, metrics, incidents = (self.folder / name for name in ("findings.jsonl", "m.prom", "incidents.jsonl"))
+        reading, writing = os.pipe()
+        os.close(reading)
+        done = subprocess.run([harness.TOCSIN_BINARY, "replay", "--out", out, "--metrics", metrics, "--incidents", incidents],
+                              input=lines(VIOLATION), stderr=writing, timeout=60, env=environment(), check=False)
+        os.close(writing)
+        self.assertEqual(done.returncode, -signal.SIGPIPE)
+        self.assertEqual(len(out.read_text().splitlines()), 1)
+        self.assertEqual(len(incidents.read_text().splitlines()), 1)
+        self.assertIn("tocsin_events_total", metrics.read_text())
+
     def test_replay_writes_ocsf(self):
         events = lines(VIOLATION)
         findings, _ = self.replay(stdin=events)

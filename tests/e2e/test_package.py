@@ -329,6 +329,17 @@ class PackageTest(Needs):
         for compiled_in in ("CLI11", "nlohmann", "toml"):
             self.assertIn(compiled_in, copyrights)
 
+    def test_the_program_is_hardened(self):
+        """As Debian builds what reads from the network: position-independent, nothing writable is executable or linked late."""
+        self.need("readelf")
+        run("dpkg-deb", "--extract", self.package, self.folder)
+        read = run("readelf", "--wide", "--file-header", "--program-headers", "--dynamic", "--dyn-syms", self.folder / "usr/bin/tocsin")
+        self.assertEqual(0, read.returncode, read.stderr)
+        for what, sign in (("a position-independent executable", r"Type: +DYN \(Position-Independent"), ("read-only relocations", r"GNU_RELRO"),
+                           ("a stack that is not executed", r"GNU_STACK .* RW  *0x"), ("everything linked at the start", r"\bFLAGS(_1)?\b.*\bNOW\b"),
+                           ("stack protection", r"\b__stack_chk_fail\b"), ("checked copies", r"\b__\w+_chk\b(?<!__stack_chk)")):
+            self.assertRegex(read.stdout, sign, what)
+
     def test_two_packages_of_a_tree_are_the_same(self):
         second = self.pack("second")
         self.assertEqual(self.package.name, second.name)

@@ -107,7 +107,7 @@ TEST_CASE("a call with what only a text names obeys it") {
   CHECK(flow.obeying->delegation == Delegation::kNone);
   CHECK(flow.obeying->path == "iban");
   CHECK(flow.obeying->value == "DE80000043711217063249");
-  REQUIRE(flow.obeying->origin != nullptr);
+  REQUIRE(flow.obeying->origin.has_value());
   CHECK(flow.obeying->origin->seq == read_at);
   CHECK(flow.obeying->origin->tool == "read_mail");
   REQUIRE(flow.carried.size() == 1);
@@ -308,7 +308,7 @@ TEST_CASE("the values of an act nobody asked for are followed without any instru
   REQUIRE(flow.obeying.has_value());
   CHECK(flow.obeying->instruction == nullptr);
   CHECK(flow.obeying->link.shared);
-  CHECK(flow.obeying->origin != nullptr);
+  CHECK(flow.obeying->origin.has_value());
   // Nor is that of interest once the user asks for an act.
   talk.user("Transfer what is open");
   const Flow& asked = talk.call("transfer_money", kObey);
