@@ -6,7 +6,7 @@
 #include <openssl/rand.h>
 
 #include <algorithm>
-#include <iterator>
+#include <array>
 #include <ranges>
 #include <span>
 #include <vector>

@@ -254,13 +254,13 @@ int replay(const Options& options) {
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   progress.clear();
-  // Files first: whoever reads the summary may close it after a line, and that is a signal.
-  out.flush();
+  // Files first: whoever reads findings or summary may be gone after a line, and that is a signal.
   pipeline.publish_gauges();
   if (!options.metrics.empty()) complete = write_file(options.metrics, registry.text()) && complete;
   if (!options.incidents.empty()) {
     complete = write_file(options.incidents, output.incidents().lines()) && complete;
   }
+  out.flush();
   if (!explainer) output.summarise(std::cerr, pipeline, seconds);
   if (explainer && explainer->events() == 0) {
     std::cerr << "tocsin replay: no event of a session `" << printable(options.explain) << "`\n";

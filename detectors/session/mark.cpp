@@ -30,9 +30,8 @@ Mark::Mark(std::string_view event_id, std::uint64_t seq, std::string_view tool) 
 OriginView Mark::origin() const {
   if (text_ == nullptr) return {};
   const std::size_t id = size_at(&text_[0]);
-  return {.event_id = {&text_[kSizes], id},
-          .seq = seq_,
-          .tool = {&text_[kSizes] + id, size_at(&text_[1])}};
+  const char* const text = text_.get() + kSizes;
+  return {.event_id = {text, id}, .seq = seq_, .tool = {text + id, size_at(&text_[1])}};
 }
 
 OriginView Mark::origin(std::string_view tool) const {

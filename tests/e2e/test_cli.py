@@ -172,6 +172,15 @@ class CliTest(unittest.TestCase):
         self.assertEqual(len(out.read_text().splitlines()), 1)
         self.assertEqual(len(incidents.read_text().splitlines()), 1)
         self.assertIn("tocsin_events_total", metrics.read_text())
+        metrics.unlink()
+        incidents.unlink()
+        reading, writing = os.pipe()
+        os.close(reading)
+        done = subprocess.run([harness.TOCSIN_BINARY, "replay", "--metrics", metrics, "--incidents", incidents], input=lines(VIOLATION),
+                              stdout=writing, stderr=subprocess.DEVNULL, timeout=60, env=environment(), check=False)
+        os.close(writing)
+        self.assertEqual(done.returncode, -signal.SIGPIPE)
+        self.assertTrue(metrics.exists() and incidents.exists())
 
     def test_replay_writes_ocsf(self):
         events = lines(VIOLATION)
