@@ -52,7 +52,7 @@ struct Session {
 struct SessionLimits {
   std::chrono::seconds idle{1800};  // in event time
   // Of all workers together, what detectors know of systems included; see state_budget.h.
-  std::size_t bytes_max = std::size_t{64} << 20;
+  std::size_t bytes_max = std::size_t{56} << 20;
 };
 
 class SessionTable {

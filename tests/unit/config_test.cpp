@@ -87,7 +87,7 @@ TEST_CASE("defaults") {
   CHECK(config.decode.leaves_max == 100'000);
   CHECK(config.decode.tools_max == 1'000);
   CHECK(config.sessions.idle.count() == 1800);
-  CHECK(config.sessions.bytes_max == std::size_t{64} << 20);
+  CHECK(config.sessions.bytes_max == std::size_t{56} << 20);
   CHECK(config.rewind_records_max == 1'000'000);
   CHECK(config.http.address == "0.0.0.0");
   CHECK(config.http.port == 9464);
