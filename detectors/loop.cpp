@@ -112,7 +112,7 @@ class Sketch {
 
   static std::uint64_t word_hash(std::string_view word, std::uint64_t hash) {
     for (; word.size() >= lexical::kChunkBytes; word.remove_prefix(lexical::kChunkBytes)) {
-      hash = lexical::mix(hash, lexical::load_chunk(word.data()));
+      hash = lexical::mix(hash, lexical::load_padded(word, 0));
     }
     return lexical::mix(hash ^ word.size(), lexical::load_bytes(word.data(), word.size()));
   }

@@ -79,7 +79,7 @@ std::vector<Posted> Receiver::posted() const {
 
 int Receiver::serve(mg_connection* connection, void* self) {
   auto& receiver = *static_cast<Receiver*>(self);
-  Posted posted = read(connection);
+  const Posted posted = read(connection);
   std::size_t before = 0;
   {
     const std::lock_guard lock(receiver.mutex_);
