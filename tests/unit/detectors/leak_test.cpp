@@ -72,7 +72,8 @@ std::string long_words(int count, std::string_view last, std::string_view betwee
   std::string out;
   for (int i = 0; i < count; ++i) {
     std::string word = fmt::format("{}", i);
-    for (int k = 0; k < i % 28; ++k) word += k % 5 == 4 ? "\u00e4" : std::string(1, 'b' + k % 7);
+    for (int k = 0; k < i % 28; ++k)
+      word += k % 5 == 4 ? "\u00e4" : std::string(1, static_cast<char>('b' + k % 7));
     out += fmt::format("{}{}{}", word, last, between);
   }
   return out;
@@ -322,7 +323,7 @@ TEST_CASE("a prompt takes four bytes a word, and a phrase none") {
   CHECK(detector.state_bytes() == empty);
   detector.feed(system(words(0, 200)));
   CHECK(detector.state_bytes() > empty);
-  CHECK(detector.state_bytes() <= empty + 4 * 200);
+  CHECK(detector.state_bytes() <= empty + std::size_t{4} * 200);
 }
 
 TEST_CASE("a long prompt fills a bounded memory") {

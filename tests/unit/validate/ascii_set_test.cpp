@@ -17,7 +17,7 @@ using Runs = std::vector<std::pair<std::size_t, std::size_t>>;
 Runs runs_in(std::string_view text, const AsciiSet& between) {
   Runs runs;
   each_run(text, between,
-           [&](std::size_t begin, std::size_t size) { runs.push_back({begin, size}); });
+           [&](std::size_t begin, std::size_t size) { runs.emplace_back(begin, size); });
   return runs;
 }
 
@@ -25,7 +25,7 @@ Runs runs_byte_by_byte(std::string_view text, const AsciiSet& between) {
   Runs runs;
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (between.has(text[i])) continue;
-    if (runs.empty() || runs.back().first + runs.back().second != i) runs.push_back({i, 0});
+    if (runs.empty() || runs.back().first + runs.back().second != i) runs.emplace_back(i, 0);
     ++runs.back().second;
   }
   return runs;
