@@ -84,7 +84,7 @@ TEST_CASE("what joins sessions") {
     std::size_t incidents;
   };
   const FindingOf plain{.session = "a", .time = 0, .destinations = {"d"}};
-  constexpr std::int64_t kDay = 24 * 3600;
+  constexpr std::int64_t kDay = std::int64_t{24} * 3600;
   const Row rows[] = {
       {"a destination", plain, {.session = "b", .time = 5, .destinations = {"d"}}, 1},
       {"one of several", plain, {.session = "b", .time = 5, .destinations = {"c", "d", "e"}}, 1},
@@ -527,7 +527,8 @@ std::vector<FindingSummary> stream(std::uint32_t seed) {
     const auto severity = static_cast<Severity>(dice() % kSeverityCount);
     Strings destinations;
     if (dice() % 2 == 0) destinations.push_back(fmt::format("d{}", dice() % 5));
-    const auto time = static_cast<std::int64_t>(i * 20'000 + dice() % 30'000);
+    const auto time =
+        static_cast<std::int64_t>(static_cast<std::uint64_t>(i) * 20'000 + dice() % 30'000);
     FindingOf of{.session = fmt::format("s{}", dice() % static_cast<unsigned>(sessions)),
                  .time = time,
                  .severity = severity,
@@ -658,7 +659,7 @@ TEST_CASE(
       auto written = before.listener.records;
       const std::size_t lost = dice() % 3;
       CAPTURE(seed, round, stop, committed, lost);
-      std::size_t delivered_until = written.size() - std::min(written.size(), lost);
+      const std::size_t delivered_until = written.size() - std::min(written.size(), lost);
       // What is not delivered is not committed.
       const std::size_t resume = lost > 0 ? 0 : committed;
       written.resize(delivered_until);
