@@ -94,7 +94,7 @@ class Pieces {
         pieces_, [&](const Piece& piece) { return piece.text == text && piece.path == path; });
     if (known || pieces_.size() >= pieces_max_) return;
     pieces_.push_back(
-        {.path = path, .text = text, .decoded = decoded, .origin = source.origin.origin()});
+        {.path = path, .text = text, .decoded = decoded, .origin = source.mark.origin()});
   }
   void add(const Carried& value) { add(value.path, value.value, {}, *value.source); }
   void add(const PrivateValue& value) { add(value.path, value.text, value.decoded, *value.source); }

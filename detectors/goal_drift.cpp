@@ -203,21 +203,14 @@ class MeaningTable {
 
 constexpr MeaningTable kMeaningTable;
 
-std::uint64_t meaning_of_stem(std::uint64_t hash) { return kMeaningTable.find(hash); }
-
 // Of a lower-cased word.
 std::uint64_t meaning(std::string_view word) {
-  return meaning_of_stem(lexical::hash_bytes(stem(word)));
+  return kMeaningTable.find(lexical::hash_bytes(stem(word)));
 }
 
 // What stands between words.  Other scripts' letters are part of words as they are.
-constexpr auto kBetweenWords = [] {
-  validate::AsciiSet between("");
-  for (unsigned char c = 0; c < 0x80; ++c) {
-    if (!decoding::is_any(static_cast<char>(c), decoding::kAlpha)) between.add(c);
-  }
-  return between;
-}();
+constexpr auto kBetweenWords =
+    validate::AsciiSet::of([](char c) { return !decoding::is_any(c, decoding::kAlpha); });
 
 // Of a word in whatever case.
 std::uint64_t meaning_of_written(std::string_view written) {
@@ -226,13 +219,7 @@ std::uint64_t meaning_of_written(std::string_view written) {
   std::ranges::transform(written.substr(0, size), word.begin(), [](char c) {
     return decoding::is_any(c, decoding::kUpper) ? static_cast<char>(c + ('a' - 'A')) : c;
   });
-  const std::string_view kept = stem({word.data(), size});
-  // As lexical::hash_bytes has it, in fewer steps.
-  std::uint64_t hash = kept.size();
-  for (std::size_t at = 0; at < kept.size(); at += lexical::kChunkBytes) {
-    hash = lexical::mix(hash, lexical::load_padded(kept, at));
-  }
-  return meaning_of_stem(hash);
+  return meaning({word.data(), size});
 }
 
 // Calls `use` with the meaning of each word of running text.
@@ -243,14 +230,13 @@ void for_each_meaning(std::string_view text, const Use& use) {
     if (size < kWordBytesMin) return;
     // Most words are of at most eight ASCII letters.
     if (size <= kChunk && text.size() - begin >= kChunk) {
-      constexpr std::uint64_t kHighBits = 0x8080'8080'8080'8080;
       const std::uint64_t used = ~std::uint64_t{0} >> (8 * (kChunk - size));
       const std::uint64_t chunk = lexical::load_chunk(text.data() + begin) & used;
-      if ((chunk & kHighBits) == 0) {
+      if ((chunk & lexical::kHighBits) == 0) {
         const std::uint64_t word = chunk | (lexical::kLowerBits & used);
         const std::size_t kept = stem_size(word, size);
         const std::uint64_t stem_used = ~std::uint64_t{0} >> (8 * (kChunk - kept));
-        use(meaning_of_stem(lexical::mix(kept, word & stem_used)));
+        use(kMeaningTable.find(lexical::mix(kept, word & stem_used)));
         return;
       }
     }

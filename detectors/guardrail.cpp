@@ -8,6 +8,7 @@
 
 #include "daemon/text.h"
 #include "detectors/detector.h"
+#include "detectors/session/recent.h"
 #include "detectors/session/trace.h"
 
 namespace tocsin {
@@ -59,7 +60,7 @@ class State : public DetectorState {
     std::uint64_t call_id = 0;
     std::uint64_t guardrail = 0;
     std::string name;
-    session::Mark origin;
+    session::Mark mark;
   };
 
   // `unsafe`: empty, when the call is not.
@@ -69,8 +70,7 @@ class State : public DetectorState {
     } else if (calls_.size() >= calls_max) {
       forget(calls_.front());
     }
-    // Most sessions make few: room for what there is, not for twice as much.
-    if (calls_.size() == calls_.capacity()) calls_.reserve(calls_.size() + calls_.size() / 4 + 1);
+    session::make_room(calls_);
     calls_.push_back(call_id);
     if (!unsafe.empty()) unsafe_.push_back({.call_id = call_id, .call = std::move(unsafe)});
   }
@@ -109,7 +109,7 @@ class State : public DetectorState {
                         unsafe_.capacity() * sizeof(Unsafe) + allowed_.capacity() * sizeof(Allowed);
     for (const Unsafe& unsafe : unsafe_) total += unsafe.call.heap_bytes();
     for (const Allowed& allowed : allowed_) {
-      total += allowed.origin.heap_bytes() + session::heap_bytes(allowed.name);
+      total += allowed.mark.heap_bytes() + session::heap_bytes(allowed.name);
     }
     return total;
   }
@@ -231,7 +231,7 @@ class GuardrailDetector : public Detector {
     const bool unsafe = std::ranges::any_of(
         findings, [](const FoundRule& found) { return found.severity >= Severity::kHigh; });
     for (const State::Allowed& allowed : state.take_allowed(call_id)) {
-      if (unsafe) report_allowed(allowed.name, allowed.origin, reporter);
+      if (unsafe) report_allowed(allowed.name, allowed.mark, reporter);
     }
     state.add(call_id, unsafe ? session::mark_with_tool(event, context) : session::Mark(),
               options_.calls_max);
@@ -256,7 +256,7 @@ class GuardrailDetector : public Detector {
     state.allow({.call_id = call_id,
                  .guardrail = guardrail,
                  .name = session::kept(event.guardrail.name, kNameBytesMax),
-                 .origin = session::mark_with_tool(event, context)},
+                 .mark = session::mark_with_tool(event, context)},
                 options_.calls_max);
   }
 

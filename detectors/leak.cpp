@@ -69,23 +69,17 @@ constexpr std::size_t kShiftMax = 3;
 constexpr std::size_t kGapWords = kShingleWords + kShiftMax;
 
 // What stands between words; what is beyond ASCII is of them.
-constexpr auto kBetweenWords = [] {
-  validate::AsciiSet between("");
-  for (unsigned char c = 0; c < 0x80; ++c) {
-    if (!is_letter(static_cast<char>(c)) && !is_digit(static_cast<char>(c))) between.add(c);
-  }
-  return between;
-}();
+constexpr auto kBetweenWords =
+    validate::AsciiSet::of([](char c) { return !is_letter(c) && !is_digit(c); });
 
 // The first `size` bytes of a chunk, 0 to 8: ASCII letters in lower case, the others as they are.
 std::uint64_t in_lower_case(std::uint64_t chunk, std::size_t size) {
-  constexpr std::uint64_t kHighBits = 0x8080'8080'8080'8080;
   static constexpr auto kUsed = [] {
     std::array<std::uint64_t, lexical::kChunkBytes + 1> used{};
     for (std::size_t i = 1; i < used.size(); ++i) used[i] = (used[i - 1] << 8U) | 0xFFU;
     return used;
   }();
-  return (chunk | (lexical::kLowerBits & ~((chunk & kHighBits) >> 2U))) & kUsed[size];
+  return (chunk | (lexical::kLowerBits & ~((chunk & lexical::kHighBits) >> 2U))) & kUsed[size];
 }
 
 // Of letters and digits, in whatever case.

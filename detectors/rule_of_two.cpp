@@ -155,7 +155,7 @@ class RuleOfTwo : public Detector {
     const flow::Source* source = context.flow->source;
     if (source == nullptr) return;
     if (source->untrusted && !state.has(kUntrustedInput)) {
-      state.origins[kUntrustedInput] = session::Mark(source->origin.origin());
+      state.origins[kUntrustedInput] = session::Mark(source->mark.origin());
       state.add(kUntrustedInput);
     }
     if (!source->private_data || state.has(kPrivateData)) return;
@@ -163,7 +163,7 @@ class RuleOfTwo : public Detector {
     if (context.tool.declared == nullptr && context.flow->personal_end > options_.scan_bytes_max) {
       return;
     }
-    state.origins[kPrivateData] = session::Mark(source->origin.origin());
+    state.origins[kPrivateData] = session::Mark(source->mark.origin());
     state.add(kPrivateData);
   }
 
@@ -208,7 +208,7 @@ class RuleOfTwo : public Detector {
       evidence.insert(evidence.begin(), {.field = field,
                                          .text = values.front().text,
                                          .decoded = values.front().decoded,
-                                         .origin = values.front().source->origin.origin()});
+                                         .origin = values.front().source->mark.origin()});
     }
     reporter.report(rule, evidence);
   }

@@ -90,7 +90,7 @@ struct Step {
   std::uint32_t number = 0;
   std::uint32_t tool = 0;  // hash of the name
   std::uint64_t call_id = 0;
-  session::Mark origin;
+  session::Mark mark;
 
   void add(std::uint32_t object) {
     if (objects_size < kObjectsMax) objects[objects_size++] = object;
@@ -121,7 +121,7 @@ class State : public DetectorState {
     step.number = ++last_number_;
     step.tool = session::value_hash(event.tool.name);
     step.call_id = session::call_key(event.tool.call_id);
-    step.origin = session::mark_with_tool(event, context);
+    step.mark = session::mark_with_tool(event, context);
     return step;
   }
 
@@ -146,7 +146,7 @@ class State : public DetectorState {
   [[nodiscard]] std::size_t bytes() const override {
     std::size_t total = sizeof(*this) + steps_.capacity() * sizeof(Step) +
                         secrets_.capacity() * sizeof(Secret) + named.heap_bytes();
-    for (const Step& step : steps_) total += step.origin.heap_bytes();
+    for (const Step& step : steps_) total += step.mark.heap_bytes();
     return total;
   }
 
@@ -261,7 +261,7 @@ class Sequence : public Detector {
   static void report(Rules rule, std::string_view field, std::string_view text, Step& step,
                      Reporter& reporter) {
     const std::array<EvidenceView, 1> evidence = {
-        {{.field = field, .text = text, .origin = step.origin.origin()}}};
+        {{.field = field, .text = text, .origin = step.mark.origin()}}};
     reporter.report(rule, evidence);
     step.reported = true;
   }

@@ -102,7 +102,7 @@ void Explainer::explain_user(const EventContext& context) {
 void Explainer::explain_call(const EventContext& context) {
   for (const flow::Carried& carried : context.flow->carried) {
     note(carried.destination ? "destination from" : "value from",
-         fmt::format("{} in {} = {}", carried.source->origin.origin().seq, printable(carried.path),
+         fmt::format("{} in {} = {}", carried.source->mark.origin().seq, printable(carried.path),
                      printable(carried.value, kValueBytes)));
   }
   if (!context.flow->obeying) return;

@@ -504,10 +504,11 @@ void IncidentTable::sweep_entry(Entry& entry, Listener& listener) {
 }
 
 EventTime IncidentTable::due(const Incident& incident) const {
-  const EventTime due = incident.state == State::kOpen ? incident.last_misuse + limits_.idle
-                                                       : last_event(incident) + limits_.retention;
+  const EventTime silent = incident.state == State::kOpen
+                               ? incident.last_misuse + limits_.idle
+                               : last_event(incident) + limits_.retention;
   const auto expiry = next_expiry(incident, limits_.request_timeout);
-  return expiry ? std::min(due, *expiry) : due;
+  return expiry ? std::min(silent, *expiry) : silent;
 }
 
 // To be called after whatever changes an incident.

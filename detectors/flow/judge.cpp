@@ -257,7 +257,7 @@ std::optional<Obeying> Judge::judge_values(const Call& call, Asked asked) {
       if (!token.is_foreign() || (installs && token.token.kind != TokenKind::kUrl)) continue;
       if (token.source == nullptr) continue;
       return Obeying{.points = kUnrequestedValuePoints,
-                     .origin = token.source->origin.origin(),
+                     .origin = token.source->mark.origin(),
                      .link = {.shared = true},
                      .asked = Asked::kNothing,
                      .path = argument.leaf->path,
@@ -293,7 +293,7 @@ std::optional<Obeying> Judge::judge(const Call& call, Asked asked, const Session
     match.points = points_of_link(match);
     if (match.points == 0 || (known.all_users && !by_frames)) continue;
     if (const Source* source = memory.source(instruction.source))
-      found.origin = source->origin.origin();
+      found.origin = source->mark.origin();
     found.points = points(match, known, call, found);
     take(found);
   }

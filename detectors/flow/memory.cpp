@@ -117,7 +117,7 @@ std::size_t SessionMemory::bytes() const {
     sum += instruction.tokens.capacity() * sizeof(instruction.tokens[0]);
   }
   for (const Source& source : sources) {
-    sum += source.origin.heap_bytes();
+    sum += source.mark.heap_bytes();
   }
   return sum;
 }

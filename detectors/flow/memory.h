@@ -128,7 +128,7 @@ class Sightings {
 
 // A result that was read.
 struct Source {
-  session::Mark origin;
+  session::Mark mark;
   bool untrusted = false;  // may hold what third parties wrote
   bool private_data = false;
   bool named = false;        // the user named what was read

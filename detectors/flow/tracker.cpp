@@ -13,6 +13,8 @@
 #include "daemon/invisible.h"
 #include "daemon/text.h"
 #include "detectors/detector.h"
+#include "detectors/lexical/word_hash.h"
+#include "detectors/session/recent.h"
 
 namespace tocsin::flow {
 namespace {
@@ -38,12 +40,11 @@ bool for_each_part(std::string_view text, const Read& read) {
 // How many bytes stand before the first beyond ASCII, or a few less; one at least, when that is the
 // first.
 std::size_t ascii_in_front(std::string_view text) {
-  constexpr std::uint64_t kHighBits = 0x8080'8080'8080'8080;
   std::size_t at = 1;
   std::uint64_t chunk = 0;
   for (; at + sizeof chunk <= text.size(); at += sizeof chunk) {
     std::memcpy(&chunk, text.data() + at, sizeof chunk);
-    if ((chunk & kHighBits) != 0) break;
+    if ((chunk & lexical::kHighBits) != 0) break;
   }
   return at;
 }
@@ -224,14 +225,11 @@ void Tracker::on_result(const Event& event, const EventContext& context, Session
     memory.sources.erase(memory.sources.begin());
     ++memory.sources_forgotten;
   }
-  // Most sessions read little: room for what is read, not for twice as much.
-  if (memory.sources.size() == memory.sources.capacity()) {
-    memory.sources.reserve(memory.sources.size() + memory.sources.size() / 4 + 1);
-  }
+  session::make_room(memory.sources);
   Source& source = memory.sources.emplace_back();
   const std::uint32_t index =
       memory.sources_forgotten + static_cast<std::uint32_t>(memory.sources.size() - 1);
-  source.origin = {event.event_id, context.seq, event.tool.name};
+  source.mark = {event.event_id, context.seq, event.tool.name};
   source.parent = answered.parent;
   source.named = answered.named;
   source.near_named = answered.near_named;

@@ -12,6 +12,7 @@ namespace tocsin::lexical {
 inline constexpr std::uint64_t kHashFactor = 0x9E37'79B9'7F4A'7C15;
 inline constexpr std::size_t kChunkBytes = 8;
 inline constexpr std::uint64_t kLowerBits = 0x2020'2020'2020'2020;  // or-ed: letters in lower case
+inline constexpr std::uint64_t kHighBits = 0x8080'8080'8080'8080;   // of bytes beyond ASCII
 
 constexpr std::uint64_t mix(std::uint64_t hash, std::uint64_t chunk) {
   hash = (hash ^ chunk) * kHashFactor;
@@ -46,7 +47,6 @@ inline std::uint64_t load_padded(std::string_view text, std::size_t at) {
 // How many of a chunk's eight bytes are ASCII letters before the first that is none.
 constexpr std::size_t letters_in_front(std::uint64_t chunk) {
   constexpr std::uint64_t kOnes = 0x0101'0101'0101'0101;
-  constexpr std::uint64_t kHighBits = 0x80 * kOnes;
   // Without the highest bits nothing carries from one byte into the next.
   const std::uint64_t low = (chunk | kLowerBits) & ~kHighBits;
   const std::uint64_t from_a = low + (0x80 - 'a') * kOnes;
@@ -58,8 +58,12 @@ constexpr std::size_t letters_in_front(std::uint64_t chunk) {
 constexpr std::uint64_t hash_bytes(std::string_view bytes) {
   std::uint64_t hash = bytes.size();
   for (std::size_t i = 0; i < bytes.size(); i += kChunkBytes) {
-    const std::size_t rest = bytes.size() - i;
-    hash = mix(hash, load_bytes(bytes.data() + i, rest < kChunkBytes ? rest : kChunkBytes));
+    if consteval {
+      const std::size_t rest = bytes.size() - i;
+      hash = mix(hash, load_bytes(bytes.data() + i, rest < kChunkBytes ? rest : kChunkBytes));
+    } else {
+      hash = mix(hash, load_padded(bytes, i));
+    }
   }
   return hash;
 }

@@ -140,11 +140,7 @@ bool may_have_digits(std::string_view text) {
 }
 
 bool may_have_token(std::string_view text) {
-  static constexpr validate::AsciiSet kNoBlanks([] {
-    validate::AsciiSet all("");
-    for (unsigned char c = ' ' + 1; c < 0x80; ++c) all.add(c);
-    return all;
-  }());
+  static constexpr auto kNoBlanks = validate::AsciiSet::of([](char c) { return c > ' '; });
   return has_stretch(text, kNoBlanks, 15);
 }
 

@@ -23,6 +23,15 @@ class AsciiSet {
   constexpr explicit AsciiSet(std::string_view members) {
     for (const char c : members) add(static_cast<unsigned char>(c));
   }
+  // Of the ASCII characters for which `is_member(char)` holds.
+  template <typename IsMember>
+  static constexpr AsciiSet of(const IsMember& is_member) {
+    AsciiSet set("");
+    for (unsigned char c = 0; c < 0x80; ++c) {
+      if (is_member(static_cast<char>(c))) set.add(c);
+    }
+    return set;
+  }
   constexpr void add(unsigned char c) {
     if (c < 0x80) rows_[c & 0xFU] |= static_cast<std::uint8_t>(1U << (c >> 4U));
   }

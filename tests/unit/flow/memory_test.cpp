@@ -178,11 +178,11 @@ TEST_CASE("a result is found by its number until it is forgotten, however many t
     SessionMemory memory(1);
     memory.sources_forgotten = static_cast<std::uint32_t>(forgotten);
     for (std::size_t i = 0; i < 3; ++i)
-      memory.sources.emplace_back().origin = session::Mark("e", forgotten + i);
+      memory.sources.emplace_back().mark = session::Mark("e", forgotten + i);
     for (std::size_t i = 0; i < 3; ++i) {
       const Source* found = memory.source(static_cast<std::uint32_t>(forgotten + i));
       REQUIRE(found != nullptr);
-      CHECK(found->origin.origin().seq == forgotten + i);
+      CHECK(found->mark.origin().seq == forgotten + i);
     }
     CHECK(memory.source(static_cast<std::uint32_t>(forgotten + 3)) == nullptr);
     CHECK(memory.source(static_cast<std::uint32_t>(forgotten - 1)) == nullptr);
@@ -205,9 +205,9 @@ TEST_CASE("what a session's memory holds is counted") {
   CHECK(grew());
   memory.sources.emplace_back();
   CHECK(grew());
-  memory.sources.back().origin = session::Mark(std::string(60, 'e'), 1);
+  memory.sources.back().mark = session::Mark(std::string(60, 'e'), 1);
   CHECK(grew());
-  memory.sources.back().origin = session::Mark(std::string(60, 'e'), 1, std::string(60, 't'));
+  memory.sources.back().mark = session::Mark(std::string(60, 'e'), 1, std::string(60, 't'));
   CHECK(grew());
   memory.instructions.emplace_back();
   CHECK(grew());
