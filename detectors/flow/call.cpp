@@ -43,7 +43,39 @@ Acts acts_of_noun(std::string_view word) {
   return 0;
 }
 
+// What lets somebody in, as parameters and people name it.
+constexpr std::string_view kCredentials[] = {
+    "password", "passwd",   "passphrase", "passcode",   "pin",   "secret",     "credential",
+    "passwort", "kennwort", "passe",      "contraseña", "senha", "wachtwoord", "parola"};
+
+// What people speak of who want money moved.
+constexpr std::string_view kMoney[] = {
+    "pay",      "payment",  "money",        "transfer",  "transaction", "fund",    "invoice",
+    "bill",     "rent",     "salary",       "fee",       "refund",      "deposit", "buy",
+    "purchase", "wire",     "donate",       "donation",  "debt",        "loan",    "bank",
+    "withdraw", "budget",   "subscription", "reimburse", "settle",      "zahlung", "miete",
+    "rechnung", "geld",     "überweisung",  "paiement",  "loyer",       "facture", "argent",
+    "pago",     "alquiler", "factura",      "dinero",    "pagamento",   "affitto", "fattura",
+    "aluguel",  "fatura",   "betaling",     "huur",      "rekening"};
+
+bool said_any(const SessionMemory& memory, std::span<const std::string_view> words) {
+  return std::ranges::any_of(words, [&memory](std::string_view word) {
+    return memory.said.by(memory.mixed(token_hash(word)), kByUser);
+  });
+}
+
+bool names_credential(std::string_view path) {
+  for (const std::string& word : identifier_words(path.substr(0, kNameBytesMax))) {
+    if (std::ranges::find(kCredentials, word) != std::end(kCredentials)) return true;
+  }
+  return false;
+}
+
 }  // namespace
+
+bool said_credentials(const SessionMemory& memory) { return said_any(memory, kCredentials); }
+
+bool said_money(const SessionMemory& memory) { return said_any(memory, kMoney); }
 
 bool names_destination(std::string_view path) {
   static const std::array<std::uint64_t, 34> kWords = [] {
@@ -117,7 +149,7 @@ Call CallReader::read(const Event& event, const EventContext& context,
     for (const Leaf& leaf : event.tool.arguments) {
       if (leaf.kind == LeafKind::kNull || leaf.kind == LeafKind::kBoolean) continue;
       if (session::is_destination(leaf, context.tool) != destinations) continue;
-      read_argument(leaf, destinations, event.tool.name, memory);
+      read_argument(leaf, destinations, event, sense, memory);
     }
   }
   const Effect effect = context.tool.effect;
@@ -132,15 +164,16 @@ Call CallReader::read(const Event& event, const EventContext& context,
           .arguments = arguments_};
 }
 
-void CallReader::read_argument(const Leaf& leaf, bool destination, std::string_view tool,
-                               const SessionMemory& memory) {
+void CallReader::read_argument(const Leaf& leaf, bool destination, const Event& event,
+                               const Sense& sense, const SessionMemory& memory) {
   const std::size_t first = tokens_.size();
   cut(leaf, memory);
   if (tokens_.size() == first) return;
   arguments_.push_back({.leaf = &leaf,
                         .tokens = std::span(tokens_).subspan(first),
                         .destination = destination,
-                        .slot = memory.mixed(hash64(leaf.path, hash64(tool)))});
+                        .credential = (sense.acts & kChange) != 0 && names_credential(leaf.path),
+                        .slot = memory.mixed(hash64(leaf.path, hash64(event.tool.name)))});
 }
 
 void CallReader::cut(const Leaf& leaf, const SessionMemory& memory) {

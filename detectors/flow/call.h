@@ -24,6 +24,11 @@ bool is_content(const Meaning& meaning);
 // A parameter of this name says where something goes, when nobody declared which do.
 bool names_destination(std::string_view path);
 
+// The user spoke of what lets somebody in: passwords, PINs.
+bool said_credentials(const SessionMemory& memory);
+// ... of money: paying, rent, invoices.
+bool said_money(const SessionMemory& memory);
+
 struct CallToken {
   std::uint32_t hash = 0;  // as the session keeps it
   Token token;
@@ -44,6 +49,7 @@ struct Argument {
   const Leaf* leaf = nullptr;
   std::span<const CallToken> tokens;
   bool destination = false;  // says where something goes
+  bool credential = false;   // sets anew what lets somebody in
   std::uint32_t slot = 0;    // of its tool and name, as SessionMemory::filled has it
 
   [[nodiscard]] std::string_view text_of(const CallToken& token) const {
@@ -86,7 +92,7 @@ class CallReader {
   };
 
   const Sense& sense_of(std::string_view tool);
-  void read_argument(const Leaf& leaf, bool destination, std::string_view tool,
+  void read_argument(const Leaf& leaf, bool destination, const Event& event, const Sense& sense,
                      const SessionMemory& memory);
   void cut(const Leaf& leaf, const SessionMemory& memory);
   [[nodiscard]] Acts acts_of_arguments() const;

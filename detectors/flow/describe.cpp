@@ -53,6 +53,7 @@ std::string link_text(const Link& link) {
   if (link.shared) parts.emplace_back("a value that stands elsewhere, too");
   if (link.derived) parts.emplace_back("a value that it led to");
   if (link.whole_value) parts.emplace_back("word for word");
+  if (link.credential) parts.emplace_back("a password or the like");
   if (link.short_value) parts.emplace_back("a short value");
   if (link.prose_percent > 0) parts.push_back(fmt::format("{} % of the words", link.prose_percent));
   return fmt::format("{}", fmt::join(parts, ", "));

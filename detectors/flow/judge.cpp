@@ -80,11 +80,19 @@ bool names(const Instruction& instruction, std::uint32_t hash) {
                              [hash](std::uint32_t token) { return (token & ~1U) == hash; });
 }
 
+// The call's kind of act is among `acts`.  Who says "update my account" does not mean that money be
+// moved elsewhere, although that is an update, too.
+bool covers(Acts acts, const Call& call, const SessionMemory& memory) {
+  if (acts == kAllActs) return true;
+  return (call.acts & acts) != 0 &&
+         ((call.acts & kPay) == 0 || (acts & kPay) != 0 || said_money(memory));
+}
+
 }  // namespace
 
 Asked Judge::asked(const Call& call, const SessionMemory& memory) {
   const UserWishes& wishes = memory.wishes;
-  if ((call.acts & wishes.acts) != 0) return Asked::kThis;
+  if (covers(wishes.acts, call, memory)) return Asked::kThis;
   // A yes is for something that the agent proposed.
   if (wishes.only_informs()) return wishes.agrees ? Asked::kMaybe : Asked::kNothing;
   if (wishes.unnamed || wishes.delegated != 0 || call.acts == 0) return Asked::kMaybe;
@@ -99,9 +107,13 @@ Delegation Judge::delegation(const Instruction& instruction, const Call& call,
   const bool named = instruction.named || (source != nullptr && source->named);
   const bool near = named || (source != nullptr && source->near_named);
   const UserWishes& wishes = memory.wishes;
-  const bool in_scope = wishes.delegated == kAllActs || (call.acts & wishes.delegated) != 0;
+  const bool in_scope = covers(wishes.delegated, call, memory);
+  // What was looked up with the id of what the user named is what was meant.  What the text that
+  // was handed over tells the agent to work on is not handed over with it.
+  const bool looked_up = near && (named || source->parent == 0);
   const bool everything = wishes.delegated == kAllActs;
-  if (instruction.agreed || (named && in_scope) || (near && everything)) return Delegation::kActs;
+  if (instruction.agreed || (named && in_scope) || (looked_up && everything))
+    return Delegation::kActs;
   if (in_scope || (near && wishes.material)) return Delegation::kMaterial;
   return Delegation::kNone;
 }
@@ -178,8 +190,9 @@ Link Judge::link(const Call& call, const Instruction& instruction, std::size_t i
            argument.text_of(token));
     }
     if (!foreign) continue;
-    if (tells_apart(argument) && stands_in(words_, instruction.tokens)) {
+    if ((argument.credential || tells_apart(argument)) && stands_in(words_, instruction.tokens)) {
       link.whole_value = true;
+      link.credential |= argument.credential;
       show(kWhole, argument, argument.leaf->text);
     }
     const unsigned percent = share_of_triples(words_, instruction.tokens);
@@ -246,6 +259,13 @@ double Judge::points(const Match& match, const Facts& facts, const Call& call,
   return taken_over ? std::min(points, kHandedOverQuiet) : points;
 }
 
+// Whoever wrote the text would know how to get in.  No user means that by "do what it says".
+void Judge::withhold(Facts& facts, Obeying& found) {
+  facts.asked = std::max(facts.asked, Asked::kOther);
+  found.asked = facts.asked;
+  found.delegation = Delegation::kNone;
+}
+
 // Values alone: the user only asked to be told something, and the call acts with what it read.
 std::optional<Obeying> Judge::judge_values(const Call& call, Asked asked) {
   if (!call.is_act() || asked != Asked::kNothing) return std::nullopt;
@@ -281,20 +301,25 @@ std::optional<Obeying> Judge::judge(const Call& call, Asked asked, const Session
                   .delegation = delegation(instruction, call, memory)};
     Match match{.link = link(call, instruction, i, memory, found)};
     found.link = match.link;
+    Facts here = known;
+    if (match.link.credential && !said_credentials(memory)) withhold(here, found);
     // Who hands an act over knows of a text that speaks of tasks and users; but not of one that
-    // overrides the user.
+    // overrides the user.  Who hands over everything means no text that usurps, wherever it stands.
     constexpr Frames kUsurping = kOverrides | kOrdersWork | kCovertly;
-    match.strong = found.delegation == Delegation::kActs ? (instruction.frames & kUsurping) != 0
-                                                         : strong_frames(instruction.frames) >= 2;
+    const bool usurps = (instruction.frames & kUsurping) != 0;
+    match.strong = found.delegation == Delegation::kActs
+                       ? usurps
+                       : strong_frames(instruction.frames) >= 2 ||
+                             (usurps && memory.wishes.delegated == kAllActs);
     match.act = (call.acts & instruction.acts) != 0;
     match.noun = std::ranges::any_of(
         call.nouns, [&](std::uint64_t noun) { return names(instruction, memory.mixed(noun)); });
     const bool by_frames = match.strong && match.act && match.noun;
     match.points = points_of_link(match);
-    if (match.points == 0 || (known.all_users && !by_frames)) continue;
+    if (match.points == 0 || (here.all_users && !by_frames)) continue;
     if (const Source* source = memory.source(instruction.source))
       found.origin = source->mark.origin();
-    found.points = points(match, known, call, found);
+    found.points = points(match, here, call, found);
     take(found);
   }
   take(judge_values(call, asked));

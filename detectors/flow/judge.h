@@ -24,6 +24,7 @@ struct Link {
   bool shared = false;         // of the instruction and of other content
   bool derived = false;        // of a result that the instruction led to
   bool whole_value = false;    // an argument stands in it word for word
+  bool credential = false;     // ... which lets somebody in from now on
   bool short_value = false;    // a short number or id
   unsigned prose_percent = 0;  // of an argument's word triples
 };
@@ -84,6 +85,8 @@ class Judge {
             const SessionMemory& memory, Obeying& best);
   static int bind(const CallToken& token, const Argument& argument, const Instruction& instruction,
                   std::size_t index, const SessionMemory& memory, Link& link);
+  // Takes away what the user seems to have asked for and handed over.
+  static void withhold(Facts& facts, Obeying& found);
   static double points_of_link(const Match& match);
   static double points(const Match& match, const Facts& facts, const Call& call,
                        const Obeying& found);
