@@ -6,6 +6,7 @@
 #include <bit>
 #include <bitset>
 #include <limits>
+#include <numeric>
 #include <optional>
 #include <span>
 #include <string>
@@ -131,9 +132,7 @@ std::size_t each_shingle(std::string_view text, const Visit& visit) {
   return words;
 }
 
-std::size_t words_of(std::string_view text) {
-  return each_shingle(text, [](std::size_t, std::uint64_t) {});
-}
+std::size_t words_of(std::string_view text) { return validate::count_runs(text, kBetweenWords); }
 
 // A prompt as the hashes of its shingles: all of them, or of a long one those that a step divides,
 // which are spread evenly and are the same in every copy.  Of one that is short as a phrase there
@@ -143,12 +142,13 @@ class Prompt {
   Prompt(std::string_view text, std::size_t words)
       : words_(words), step_(1 + words / kShinglesKept) {
     if (words < kShortPromptWords) return;
+    std::array<std::uint32_t, kShinglesKept> found;  // of which the first `count` are set
+    std::size_t count = 0;
     each_shingle(text, [&](std::size_t number, std::uint64_t hash) {
-      if (hash % step_ != 0 || shingles_.size() >= kShinglesKept) return;
-      shingles_.push_back(key_of(hash) | static_cast<std::uint32_t>(number / step_));
+      if ((step_ != 1 && hash % step_ != 0) || count == found.size()) return;
+      found[count++] = key_of(hash) | static_cast<std::uint32_t>(number / step_);
     });
-    std::ranges::sort(shingles_);
-    shingles_.shrink_to_fit();
+    sort_in({found.data(), count});
     for (const std::uint32_t shingle : shingles_) may_have_.set(bit_of(shingle));
   }
 
@@ -179,6 +179,24 @@ class Prompt {
 
   static std::uint32_t key_of(std::uint64_t hash) {
     return static_cast<std::uint32_t>(hash >> 32U) & ~(kPlaces - 1);
+  }
+
+  // Hashes are spread evenly, so the place of each can be told nearly, without comparing; what then
+  // is out of order is so by little.
+  void sort_in(std::span<const std::uint32_t> found) {
+    const auto place_of = [&](std::uint32_t shingle) {
+      return (std::uint64_t{shingle} * found.size()) >> 32U;
+    };
+    std::array<std::uint16_t, kShinglesKept + 1> ends{};  // of the places, behind the first
+    for (const std::uint32_t shingle : found) ++ends[place_of(shingle) + 1];
+    std::partial_sum(ends.begin(), ends.end(), ends.begin());
+    shingles_.resize(found.size());
+    for (const std::uint32_t shingle : found) shingles_[ends[place_of(shingle)]++] = shingle;
+    for (std::size_t i = 1; i < shingles_.size(); ++i) {
+      for (std::size_t k = i; k > 0 && shingles_[k] < shingles_[k - 1]; --k) {
+        std::swap(shingles_[k], shingles_[k - 1]);
+      }
+    }
   }
 
   // Most of what a model writes is not its prompt: a bit of each key answers for that.
@@ -225,20 +243,16 @@ class Prompt {
 
 // ---- Tokens and identifiers --------------------------------------------------------------------
 
-bool is_token_byte(char c) { return is_letter(c) || is_digit(c) || c == '_' || c == '-'; }
+constexpr bool is_token_byte(char c) { return is_letter(c) || is_digit(c) || c == '_' || c == '-'; }
 
-// Calls `visit(token)` with each longest run of token bytes.
+constexpr auto kTokenBytes = validate::AsciiSet::of(is_token_byte);
+
+// Calls `visit(begin, token)` with each longest run of token bytes.
 template <typename Visit>
 void each_token(std::string_view text, const Visit& visit) {
-  for (std::size_t i = 0; i < text.size();) {
-    if (!is_token_byte(text[i])) {
-      ++i;
-      continue;
-    }
-    const std::size_t begin = i;
-    while (i < text.size() && is_token_byte(text[i])) ++i;
-    visit(begin, text.substr(begin, i - begin));
-  }
+  validate::each_run_of(text, kTokenBytes, [&](std::size_t begin, std::size_t size) {
+    visit(begin, text.substr(begin, size));
+  });
 }
 
 constexpr std::size_t kCanaryBytesMin = 8;
@@ -251,13 +265,34 @@ bool may_be_canary(std::string_view token) {
          std::ranges::any_of(token, is_digit) && std::ranges::any_of(token, is_letter);
 }
 
+constexpr std::string_view kCanaryWord = "canary";
+
+bool is_canary_word(std::string_view text) {
+  return std::ranges::equal(text, kCanaryWord, {}, to_lower);
+}
+
+// Hardly any prompt speaks of canaries, and its words have few letters as rare as the last.
+bool speaks_of_canaries(std::string_view text) {
+  constexpr validate::AsciiSet kLast("yY");
+  constexpr std::size_t kBefore = kCanaryWord.size() - 1;
+  for (std::size_t at = 0; at < text.size(); at += validate::AsciiSet::kBlock) {
+    for (std::uint64_t bits = kLast.in(text, at); bits != 0; bits &= bits - 1) {
+      const std::size_t last = at + static_cast<std::size_t>(std::countr_zero(bits));
+      if (last >= kBefore && is_canary_word(text.substr(last - kBefore, kCanaryWord.size()))) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
 // The tokens that a system message calls canaries.
 std::vector<std::uint64_t> declared_canaries(std::string_view text) {
-  constexpr std::string_view kWord = "canary";
+  if (!speaks_of_canaries(text)) return {};
   std::vector<std::uint64_t> out;
   std::size_t since = kCanaryWordsAfter;
   each_token(text, [&](std::size_t, std::string_view token) {
-    const bool named = ascii_lower(token.substr(0, kWord.size())) == kWord;
+    const bool named = is_canary_word(token.substr(0, kCanaryWord.size()));
     const bool near = std::exchange(since, named ? 0 : since + 1) < kCanaryWordsAfter;
     if ((!named && !near) || !may_be_canary(token) || out.size() >= kDeclaredCanariesMax) return;
     out.push_back(hash64(token));

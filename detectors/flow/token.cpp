@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <vector>
 
 #include "detectors/flow/word_hash.h"
+#include "detectors/validate/ascii_set.h"
 
 namespace tocsin::flow {
 namespace {
@@ -511,6 +514,58 @@ std::uint64_t token_hash(std::string_view word) {
   std::vector<Token> tokens;
   tokenize(word, tokens);
   return tokens.empty() ? 0 : tokens.front().hash;
+}
+
+namespace {
+
+// Calls `visit(at)` with each byte that may be of an identifier: a digit, a sign that only they
+// have, or a dot that ends no sentence.
+template <typename Visit>
+void each_sign(std::string_view text, const validate::AsciiSet& blanks, const Visit& visit) {
+  constexpr validate::AsciiSet kSigns("0123456789_@/");
+  constexpr validate::AsciiSet kDot(".");
+  for (std::size_t at = 0; at < text.size(); at += validate::AsciiSet::kBlock) {
+    // Of the block's last byte it is not known what follows.
+    const std::uint64_t ends = blanks.in(text, at) >> 1U;
+    std::uint64_t signs = kSigns.in(text, at) | (kDot.in(text, at) & ~ends);
+    for (; signs != 0; signs &= signs - 1) {
+      visit(at + static_cast<std::size_t>(std::countr_zero(signs)));
+    }
+  }
+}
+
+}  // namespace
+
+void tokenize_identifiers(std::string_view text, std::vector<Token>& out) {
+  constexpr std::string_view kBlanks = " \n\r\t";
+  constexpr validate::AsciiSet kBlankSet(kBlanks);
+  // Between two groups of a number a third may stand that has no digits.
+  constexpr std::size_t kBetweenMax = kGroupBytesMax + 2;
+  std::size_t begin = 0;  // of what is cut next: from blank to blank
+  std::size_t end = 0;
+  const auto cut = [&] {
+    const auto first = static_cast<std::ptrdiff_t>(out.size());
+    tokenize(text.substr(begin, end - begin), out);
+    const auto new_ones = std::ranges::subrange(out.begin() + first, out.end());
+    const auto words = std::ranges::remove_if(
+        new_ones, [](const Token& token) { return !is_identifier(token.kind); });
+    out.erase(words.begin(), words.end());
+    for (auto token = out.begin() + first; token != out.end(); ++token) {
+      token->begin += static_cast<std::uint32_t>(begin);
+      token->end += static_cast<std::uint32_t>(begin);
+    }
+  };
+  each_sign(text, kBlankSet, [&](std::size_t at) {
+    if (at < end) return;
+    // npos + 1 is 0
+    const std::size_t from = end + text.substr(end, at - end).find_last_of(kBlanks) + 1;
+    if (from > end + kBetweenMax) {
+      cut();
+      begin = from;
+    }
+    end = std::min(text.find_first_of(kBlanks, at), text.size());
+  });
+  cut();
 }
 
 void tokenize(std::string_view text, std::vector<Token>& out) {

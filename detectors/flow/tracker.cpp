@@ -86,9 +86,8 @@ const Flow& Tracker::follow(const Event& event, const EventContext& context,
 void Tracker::on_system(const Event& event, SessionMemory& memory) {
   const auto learn = [&](std::string_view part) {
     reading_.tokens.clear();
-    tokenize(part, reading_.tokens);
+    tokenize_identifiers(part, reading_.tokens);
     for (const Token& token : reading_.tokens) {
-      if (!is_identifier(token.kind)) continue;
       memory.limited |= !memory.said.add(memory.mixed(token.hash), kBySystem, kUserTokensMax);
     }
   };

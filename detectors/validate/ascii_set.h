@@ -73,18 +73,15 @@ class AsciiSet {
   alignas(16) std::array<std::uint8_t, 16> rows_{};
 };
 
-// Calls `visit(begin, size)` with each longest run of bytes that `between` has not, in order:
-// words, when it has what parts them.  Bytes beyond ASCII are in runs.  Where runs end is read from
-// the bits of a block, so that neither a load nor a branch waits for the end of the one before.
-template <typename Visit>
-void each_run(std::string_view text, const AsciiSet& between, const Visit& visit) {
+// Calls `visit(begin, size)` with each longest run of bytes of which `mask(at)`, for the 64 from
+// `at` on, has the bits, in order.  Where runs end is read from the bits of a block, so that
+// neither a load nor a branch waits for the end of the one before.
+template <typename Mask, typename Visit>
+void each_run_in(std::string_view text, const Mask& mask, const Visit& visit) {
   bool open = false;  // the run that began at `begin` goes on in this block
   std::size_t begin = 0;
   for (std::size_t at = 0; at < text.size(); at += AsciiSet::kBlock) {
-    std::uint64_t in = ~between.in(text, at);
-    if (const std::size_t rest = text.size() - at; rest < AsciiSet::kBlock) {
-      in &= (std::uint64_t{1} << rest) - 1;
-    }
+    const std::uint64_t in = mask(at);
     std::uint64_t edges = in ^ ((in << 1U) | (open ? 1U : 0U));
     const auto take = [&] {
       const auto edge = at + static_cast<std::size_t>(std::countr_zero(edges));
@@ -105,6 +102,38 @@ void each_run(std::string_view text, const AsciiSet& between, const Visit& visit
     }
   }
   if (open) visit(begin, text.size() - begin);
+}
+
+// ... of bytes that `between` has not: words, when it has what parts them.  Bytes beyond ASCII are
+// in runs.
+template <typename Visit>
+void each_run(std::string_view text, const AsciiSet& between, const Visit& visit) {
+  const auto mask = [&](std::size_t at) {
+    const std::uint64_t in = ~between.in(text, at);
+    const std::size_t rest = text.size() - at;
+    return rest < AsciiSet::kBlock ? in & ((std::uint64_t{1} << rest) - 1) : in;
+  };
+  each_run_in(text, mask, visit);
+}
+
+// How many there are.
+inline std::size_t count_runs(std::string_view text, const AsciiSet& between) {
+  std::size_t runs = 0;
+  std::uint64_t open = 0;  // 1: the byte before the block is in a run
+  for (std::size_t at = 0; at < text.size(); at += AsciiSet::kBlock) {
+    std::uint64_t in = ~between.in(text, at);
+    const std::size_t rest = text.size() - at;
+    if (rest < AsciiSet::kBlock) in &= (std::uint64_t{1} << rest) - 1;
+    runs += static_cast<std::size_t>(std::popcount(in & ~((in << 1U) | open)));
+    open = in >> (AsciiSet::kBlock - 1);
+  }
+  return runs;
+}
+
+// ... of bytes that `members` has.
+template <typename Visit>
+void each_run_of(std::string_view text, const AsciiSet& members, const Visit& visit) {
+  each_run_in(text, [&](std::size_t at) { return members.in(text, at); }, visit);
 }
 
 // Bit i: `count` bits of the mask from i on are set; 1 to 64.

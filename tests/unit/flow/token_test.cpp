@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
+#include <iterator>
+#include <random>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -211,6 +215,89 @@ TEST_CASE("only what names one thing in the world is an identifier") {
                                TokenKind::kUrl, TokenKind::kName, TokenKind::kPath}) {
     CHECK(is_identifier(kind));
   }
+}
+
+TEST_CASE("identifiers are found without the words around them, and are the same") {
+  constexpr std::string_view kParts[] = {"the",
+                                         "rent",
+                                         "is",
+                                         "due",
+                                         ".",
+                                         ",",
+                                         " ",
+                                         " ",
+                                         "  ",
+                                         "\n",
+                                         "\t",
+                                         "\\n",
+                                         "4539",
+                                         "6468",
+                                         "DE80",
+                                         "GB82",
+                                         "WEST",
+                                         "+49",
+                                         "170",
+                                         "(0)",
+                                         "1,200.5",
+                                         "10:30",
+                                         "2026-11-30",
+                                         "a_b",
+                                         "_x",
+                                         "v2",
+                                         "QX-77812",
+                                         "e-mail",
+                                         "e.g.",
+                                         "U.S.",
+                                         "don't",
+                                         "x@y.example",
+                                         "a@b",
+                                         "/etc/p",
+                                         "~/x",
+                                         "./r",
+                                         ".npmrc",
+                                         "and/or",
+                                         "a.b.example",
+                                         "https://h.test/p?q=1",
+                                         "://",
+                                         "www.h.test",
+                                         "M\xC3\xBCller",
+                                         "\xE2\x80\x9C",
+                                         "\xE2\x80\x94",
+                                         "\xC2\xA0",
+                                         "\"",
+                                         "#",
+                                         "@",
+                                         "_",
+                                         "/",
+                                         "-",
+                                         "'",
+                                         "12345678",
+                                         "readme.md",
+                                         "Z"};
+  std::mt19937 random(20261130);
+  std::uniform_int_distribution<std::size_t> part(0, std::size(kParts) - 1);
+  std::uniform_int_distribution<std::size_t> length(0, 60);
+  const auto as_text = [](const std::vector<Token>& tokens) {
+    std::ostringstream out;
+    for (const Token& token : tokens) {
+      out << name_of(token.kind) << ' ' << token.hash << ' ' << token.begin << '-' << token.end
+          << '\n';
+    }
+    return out.str();
+  };
+  std::size_t found = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    std::string text;
+    for (std::size_t parts = length(random); parts > 0; --parts) text += kParts[part(random)];
+    std::vector<Token> all = tokens_of(text);
+    std::erase_if(all, [](const Token& token) { return !is_identifier(token.kind); });
+    found += all.size();
+    std::vector<Token> identifiers;
+    tokenize_identifiers(text, identifiers);
+    CAPTURE(text);
+    REQUIRE(as_text(identifiers) == as_text(all));
+  }
+  CHECK(found > 20'000);
 }
 
 TEST_CASE("a URL is followed by its host") {
