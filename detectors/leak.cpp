@@ -189,7 +189,8 @@ class Prompt {
     };
     std::array<std::uint16_t, kShinglesKept + 1> ends{};  // of the places, behind the first
     for (const std::uint32_t shingle : found) ++ends[place_of(shingle) + 1];
-    std::partial_sum(ends.begin(), ends.end(), ends.begin());
+    const auto last = ends.begin() + static_cast<std::ptrdiff_t>(found.size());
+    std::partial_sum(ends.begin(), last, ends.begin());
     shingles_.resize(found.size());
     for (const std::uint32_t shingle : found) shingles_[ends[place_of(shingle)]++] = shingle;
     for (std::size_t i = 1; i < shingles_.size(); ++i) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -58,10 +59,16 @@ constexpr std::string_view kMoney[] = {
     "pago",     "alquiler", "factura",      "dinero",    "pagamento",   "affitto", "fattura",
     "aluguel",  "fatura",   "betaling",     "huur",      "rekening"};
 
-bool said_any(const SessionMemory& memory, std::span<const std::string_view> words) {
-  return std::ranges::any_of(words, [&memory](std::string_view word) {
-    return memory.said.by(memory.mixed(token_hash(word)), kByUser);
-  });
+std::vector<std::uint64_t> hashes_of(std::span<const std::string_view> words) {
+  std::vector<std::uint64_t> hashes;
+  hashes.reserve(words.size());
+  for (const std::string_view word : words) hashes.push_back(token_hash(word));
+  return hashes;
+}
+
+bool said_any(const SessionMemory& memory, std::span<const std::uint64_t> words) {
+  return std::ranges::any_of(
+      words, [&memory](std::uint64_t word) { return memory.said.by(memory.mixed(word), kByUser); });
 }
 
 bool names_credential(std::string_view path) {
@@ -73,9 +80,15 @@ bool names_credential(std::string_view path) {
 
 }  // namespace
 
-bool said_credentials(const SessionMemory& memory) { return said_any(memory, kCredentials); }
+bool said_credentials(const SessionMemory& memory) {
+  static const std::vector<std::uint64_t> kWords = hashes_of(kCredentials);
+  return said_any(memory, kWords);
+}
 
-bool said_money(const SessionMemory& memory) { return said_any(memory, kMoney); }
+bool said_money(const SessionMemory& memory) {
+  static const std::vector<std::uint64_t> kWords = hashes_of(kMoney);
+  return said_any(memory, kWords);
+}
 
 bool names_destination(std::string_view path) {
   static const std::array<std::uint64_t, 34> kWords = [] {

@@ -49,7 +49,8 @@ inline constexpr std::size_t kTokensMax = kTextBytesMax / 2 + 64;
 // `text` is at most 4 GiB; at most kTokensMax tokens are appended.
 void tokenize(std::string_view text, std::vector<Token>& out);
 
-// The same, of the identifiers alone: of prose, which has few, in a quarter of the time.
+// The same, of the identifiers alone: of prose, which has few, in a quarter of the time.  The bound
+// is the text's: a token takes two bytes at least.
 void tokenize_identifiers(std::string_view text, std::vector<Token>& out);
 
 }  // namespace tocsin::flow

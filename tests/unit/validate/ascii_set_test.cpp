@@ -21,18 +21,27 @@ Runs runs_in(std::string_view text, const AsciiSet& between) {
   return runs;
 }
 
-Runs runs_byte_by_byte(std::string_view text, const AsciiSet& between) {
+Runs runs_of_members(std::string_view text, const AsciiSet& members) {
+  Runs runs;
+  each_run_of(text, members,
+              [&](std::size_t begin, std::size_t size) { runs.emplace_back(begin, size); });
+  return runs;
+}
+
+// Of bytes that are in the set, or of those that are not.
+Runs runs_byte_by_byte(std::string_view text, const AsciiSet& set, bool in) {
   Runs runs;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    if (between.has(text[i])) continue;
+    if (set.has(text[i]) != in) continue;
     if (runs.empty() || runs.back().first + runs.back().second != i) runs.emplace_back(i, 0);
     ++runs.back().second;
   }
   return runs;
 }
 
-TEST_CASE("runs are what stands between the bytes of the set, wherever blocks end") {
+TEST_CASE("runs are what is between, or of, the bytes of a set, wherever blocks end") {
   const AsciiSet between(" ,");
+  const AsciiSet letters("ab");
   std::mt19937 dice(1);
   for (std::size_t size = 0; size <= 200; ++size) {
     for (const unsigned blanks : {0U, 1U, 8U, 50U, 99U, 100U}) {  // of a hundred bytes
@@ -43,7 +52,10 @@ TEST_CASE("runs are what stands between the bytes of the set, wherever blocks en
         return dice() % 100 < blanks ? " ,"[dice() % 2] : "ab\xC3\xA4"[dice() % 4];
       });
       const std::string_view text(bytes.get(), size);
-      CHECK(runs_in(text, between) == runs_byte_by_byte(text, between));
+      const Runs runs = runs_in(text, between);
+      CHECK(runs == runs_byte_by_byte(text, between, false));
+      CHECK(count_runs(text, between) == runs.size());
+      CHECK(runs_of_members(text, letters) == runs_byte_by_byte(text, letters, true));
     }
   }
 }
