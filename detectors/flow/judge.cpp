@@ -241,7 +241,10 @@ double Judge::points(const Match& match, const Facts& facts, const Call& call,
   } else if (facts.asked == Asked::kNothing) {
     points += 1;
   }
-  if (facts.destinations_users) points -= match.link.identifier && match.strong ? 1 : 3;
+  if (facts.destinations_users) {
+    const bool of_text = match.link.identifier && (match.strong || match.link.replaces);
+    points -= of_text ? 1 : 3;
+  }
   if (match.strong) return points;
 
   if (call.effect == Effect::kRead) points -= 2;

@@ -308,6 +308,7 @@ class Wisher {
     bool says = false;
     bool content = false;
     Acts named = 0;
+    bool act_behind = false;  // "if they recommend any, order them as they say"
     for (std::uint32_t i = clause.first; i < clause.last; ++i) {
       if (i > at && has(i, kSays) && !ends_with_comma(i - 1) && !has(i - 1, kJoins | kPolite)) {
         says = true;
@@ -316,6 +317,7 @@ class Wisher {
       if (is_act(i) &&
           (i == at || has(i - 1, kBeforeVerb | kPolite | kOpener) || ends_with_comma(i - 1))) {
         named |= meaning(i).acts;
+        act_behind |= i > at && ends_with_comma(i - 1);
       }
     }
     if (form != Form::kQuestion && content) wishes_.material = true;
@@ -324,7 +326,7 @@ class Wisher {
     const bool handed = (request && (says || has(at, kFollow))) ||
                         (says && any(clause.first, clause.last, kPolite)) ||
                         (form == Form::kInform && says && acts_after_join(at, clause)) ||
-                        (form == Form::kStatement && says && agrees(clause));
+                        (form == Form::kStatement && says && (agrees(clause) || act_behind));
     // An act that is named limits what was handed over: "change my rent accordingly".
     if (handed) wishes_.delegated |= named != 0 && !opens_wide(clause) ? named : kAllActs;
     // "The notes say who is missing.  Add them."

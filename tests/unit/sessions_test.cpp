@@ -28,7 +28,7 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kAttacks = 50;
 constexpr std::size_t kHonest = 70;
-constexpr std::size_t kAttacksFoundMin = 39;
+constexpr std::size_t kAttacksFoundMin = 40;
 constexpr std::size_t kHonestFlaggedMax = 1;  // a medium, where everything was handed over
 
 std::shared_ptr<const Policy> policy_of_sessions(const fs::path& sessions) {

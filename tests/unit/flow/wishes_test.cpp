@@ -164,6 +164,8 @@ TEST_CASE("what is handed over to a text, and how far") {
       {"Change my rent as described in the letter", kChange},
       {"Send the answers that Ann asked for", kSend},
       {"The notes say who is missing. Add them.", kCreate | kGrant},
+      {"If people recommend cartridges, order them as they say", kBook},
+      {"If there are cartridges, order them", 0},
       {"What the person in the chat asks to have kept, remember it for me.", kCreate},
       // The user's own list, questions, and acts of the user's own.
       {"Do the following tasks: pay the rent, water the plants", 0},
