@@ -59,10 +59,24 @@ constexpr std::string_view kMoney[] = {
     "pago",     "alquiler", "factura",      "dinero",    "pagamento",   "affitto", "fattura",
     "aluguel",  "fatura",   "betaling",     "huur",      "rekening"};
 
+// Commands and their parts that print what is in files, on pages or in stores.
+constexpr std::string_view kShows[] = {
+    "cat",   "head",  "tail",     "less",   "more",    "bat",     "tac",   "nl",         "sed",
+    "awk",   "grep",  "egrep",    "rg",     "ag",      "curl",    "wget",  "http",       "lynx",
+    "w3m",   "links", "gh",       "glab",   "jq",      "yq",      "xxd",   "strings",    "type",
+    "iwr",   "irm",   "ssh",      "psql",   "mysql",   "sqlite3", "mongo", "mongosh",    "open",
+    "read",  "print", "echo",     "printf", "log",     "logs",    "show",  "diff",       "blame",
+    "fetch", "view",  "describe", "aws",    "kubectl", "dig",     "mail",  "get-content"};
+
+// Words before a command that start no program of their own.
+constexpr std::string_view kPrefixes[] = {"cd", "sudo", "export", "set", "source", "time", "env"};
+
+// In order.
 std::vector<std::uint64_t> hashes_of(std::span<const std::string_view> words) {
   std::vector<std::uint64_t> hashes;
   hashes.reserve(words.size());
   for (const std::string_view word : words) hashes.push_back(token_hash(word));
+  std::ranges::sort(hashes);
   return hashes;
 }
 
@@ -168,13 +182,15 @@ Call CallReader::read(const Event& event, const EventContext& context,
   const Effect effect = context.tool.effect;
   // Of what looks something up, what else looks like a verb is a noun.
   const Acts by_name = effect == Effect::kRead && sense.looks_up ? kFetch : sense.acts;
-  return {.effect = effect,
-          .inferred = context.tool.inferred,
-          .limited = limited_,
-          .acts = effect == Effect::kExecute ? acts_of_arguments() : by_name,
-          .nouns = sense.nouns,
-          .tokens = tokens_,
-          .arguments = arguments_};
+  Call call{.effect = effect,
+            .inferred = context.tool.inferred,
+            .limited = limited_,
+            .acts = by_name,
+            .nouns = sense.nouns,
+            .tokens = tokens_,
+            .arguments = arguments_};
+  if (effect == Effect::kExecute) read_commands(memory, call);
+  return call;
 }
 
 void CallReader::read_argument(const Leaf& leaf, bool destination, const Event& event,
@@ -209,25 +225,33 @@ void CallReader::cut(const Leaf& leaf, const SessionMemory& memory) {
   }
 }
 
-// What a command or statement does: the words that begin it and its parts.
-Acts CallReader::acts_of_arguments() const {
-  Acts acts = 0;
+// The words that begin a command or statement and its parts say what it does.
+void CallReader::read_commands(const SessionMemory& memory, Call& call) const {
+  static const std::vector<std::uint64_t> kShowing = hashes_of(kShows);
+  static const std::vector<std::uint64_t> kBefore = hashes_of(kPrefixes);
+  call.acts = 0;
+  std::size_t programs = 0;
+  bool familiar = true;
   for (const Argument& argument : arguments_) {
     for (const CallToken& token : argument.tokens) {
+      call.shows = call.shows || std::ranges::binary_search(kShowing, token.token.hash);
+      const std::string_view before = argument.leaf->text.substr(0, token.token.begin);
+      const std::size_t at = before.find_last_not_of(" .\"'");
+      const bool begins = at == std::string_view::npos || before[at] == ';' || before[at] == '|' ||
+                          before[at] == '&' || before[at] == '\n' || before[at] == '(';
+      if (!begins) continue;
       Acts verb = token.token.inflected ? Acts{0} : token.meaning.acts;
       if (token.token.kind >= TokenKind::kName) {  // ".venv/bin/pip"
         const std::string_view path = argument.text_of(token);
         verb = meaning_of(token_hash(path.substr(path.rfind('/') + 1))).acts;
       }
-      if (verb == 0) continue;
-      const std::string_view before = argument.leaf->text.substr(0, token.token.begin);
-      const std::size_t at = before.find_last_not_of(" .\"'");
-      const bool begins = at == std::string_view::npos || before[at] == ';' || before[at] == '|' ||
-                          before[at] == '&' || before[at] == '\n' || before[at] == '(';
-      if (begins) acts |= verb;
+      call.acts |= verb;
+      if (std::ranges::binary_search(kBefore, token.token.hash)) continue;
+      ++programs;
+      familiar = familiar && memory.said.by(token.hash, kByAgent);
     }
   }
-  return acts;
+  call.familiar = familiar && programs > 0;
 }
 
 }  // namespace tocsin::flow

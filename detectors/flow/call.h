@@ -60,9 +60,11 @@ struct Argument {
 // Views into the event and the reader; until its next `read`.
 struct Call {
   Effect effect = Effect::kRead;
-  bool inferred = true;                  // the effect
-  bool limited = false;                  // arguments were longer than what is read of them
-  Acts acts = 0;                         // by the tool's name; of an executor by its arguments
+  bool inferred = true;   // the effect
+  bool limited = false;   // arguments were longer than what is read of them
+  bool shows = false;     // an executor that prints what somebody wrote: "cat", "curl", "git log"
+  bool familiar = false;  // ... or starts only programs that the agent had started before
+  Acts acts = 0;          // by the tool's name; of an executor by its arguments
   std::span<const std::uint64_t> nouns;  // what the tool works on: token hashes
   std::span<const CallToken> tokens;
   std::span<const Argument> arguments;
@@ -95,7 +97,8 @@ class CallReader {
   void read_argument(const Leaf& leaf, bool destination, const Event& event, const Sense& sense,
                      const SessionMemory& memory);
   void cut(const Leaf& leaf, const SessionMemory& memory);
-  [[nodiscard]] Acts acts_of_arguments() const;
+  // Of an executor: what its arguments say that it does.
+  void read_commands(const SessionMemory& memory, Call& call) const;
 
   std::vector<Token> cut_;
   std::vector<CallToken> tokens_;

@@ -135,6 +135,12 @@ Judge::Facts Judge::facts(const Call& call, Asked asked, const SessionMemory& me
       call.nouns, [&](std::uint64_t noun) { return memory.said.by(memory.mixed(noun), kByUser); });
   // What an executor does is in its arguments, and mostly cannot be told.
   facts.general = call.effect == Effect::kExecute && (call.acts & ~kFetch) == 0;
+  const bool named_place = std::ranges::any_of(call.tokens, [](const CallToken& token) {
+    return token.is_foreign() &&
+           (token.token.kind == TokenKind::kUrl || token.token.kind == TokenKind::kEmail);
+  });
+  facts.runs_on = call.effect == Effect::kExecute && call.familiar && !named_place &&
+                  (call.acts & (kDelete | kGrant | kPay)) == 0;
   return facts;
 }
 
@@ -246,6 +252,8 @@ double Judge::points(const Match& match, const Facts& facts, const Call& call,
     points -= of_text ? 1 : 3;
   }
   if (match.strong) return points;
+  // "npm: module x is missing, run npm install x": whoever runs a program follows its advice.
+  if (match.advice) return std::min(points, kHandedOverQuiet);
 
   if (call.effect == Effect::kRead) points -= 2;
   if (facts.general) points -= 1;
@@ -320,8 +328,10 @@ std::optional<Obeying> Judge::judge(const Call& call, Asked asked, const Session
     const bool by_frames = match.strong && match.act && match.noun;
     match.points = points_of_link(match);
     if (match.points == 0 || (here.all_users && !by_frames)) continue;
-    if (const Source* source = memory.source(instruction.source))
+    if (const Source* source = memory.source(instruction.source)) {
       found.origin = source->mark.origin();
+      match.advice = here.runs_on && source->ran;
+    }
     found.points = points(match, here, call, found);
     take(found);
   }

@@ -68,6 +68,7 @@ class Judge {
     bool destinations_users = false;  // there are destinations, and all of them are
     bool noun_asked = false;          // the user named what the tool works on
     bool general = false;             // an executor of which it is not known what it does
+    bool runs_on = false;             // starts what was started before, and names no place
   };
   // What binds the call to one instruction.
   struct Match {
@@ -75,6 +76,7 @@ class Judge {
     bool act = false;     // both are of one kind
     bool noun = false;    // the instruction names what the tool works on
     bool strong = false;  // it speaks as if it were the user
+    bool advice = false;  // of a program on its next run
     double points = 0;    // of the link
   };
 

@@ -220,6 +220,11 @@ constexpr SignWords kSignWords[] = {
      "yes yeah yep ok okay confirmed approved agreed fine correct genuine real true "
      "allowed permitted consent trust okayed ja "
      "gerne einverstanden oui accord vas-y sí si vale claro adelante"},
+    {kCondition,
+     "before after when whenever once if unless to until upon while as since prior during "
+     "following "
+     "bevor nachdem wenn sobald falls um avant après quand lorsque si pour afin antes después "
+     "cuando para quando se prima dopo"},
     {kSpeaker, "i me my mine we us our ich mir mich wir uns je moi nous yo mi nosotros"},
     {kDetail,
      "based using use from per accordingly according within in contained listed attached given "

@@ -62,6 +62,8 @@ inline constexpr Signs kFollow = 1U << 31U;        // follow: acts on a text by 
 
 inline constexpr Signs kCan = Signs{1} << 32U;       // can, could: a question that may be a request
 inline constexpr Signs kParticle = Signs{1} << 33U;  // in, over, out: "hand it over"
+inline constexpr Signs kCondition =
+    Signs{1} << 34U;  // before, if, to: begins a clause that only says when or what for
 
 struct Meaning {
   Acts acts = 0;

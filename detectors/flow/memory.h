@@ -133,6 +133,7 @@ struct Source {
   bool private_data = false;
   bool named = false;        // the user named what was read
   bool near_named = false;   // ... or something in which it was named
+  bool ran = false;          // a program said it of its own work, and showed no text of others
   std::uint16_t parent = 0;  // 1 + the instruction that led to it; 0: none
 };
 
@@ -157,6 +158,7 @@ struct PendingCall {
   std::uint16_t parent = 0;  // 1 + the instruction whose identifiers it looks up; 0: none
   bool named = false;        // the user named what it reads
   bool near_named = false;   // ... or something in which it was named
+  bool runs = false;         // a program that shows no text of others
 };
 inline constexpr std::size_t kPendingCallsMax = 16;
 inline constexpr std::size_t kSourcesMax = 64;

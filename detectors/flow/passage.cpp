@@ -157,7 +157,8 @@ class Reader {
       all |= meaning(i).signs;
       clause.acts |= meaning(i).acts;
     }
-    ask_by_verb(clause);
+    ask_by_verb(clause, clause.first);
+    if (!clause.asks && (meaning(clause.first).signs & kCondition) != 0) ask_behind_comma(clause);
     // Few clauses have a word with which these begin; "to" is one before a verb.
     if (!clause.asks && (all & (kModal | kPolite | kYou | kBeforeVerb)) != 0) ask_by_modal(clause);
     if (!clause.asks && (all & kCan) != 0) ask_by_question(clause);
@@ -165,9 +166,9 @@ class Reader {
   }
 
   // "Please also send ...", "Then, delete ...", "Claude, pay ...", "TODO: buy ...".
-  void ask_by_verb(Clause& clause) {
-    const std::uint32_t end = std::min<std::uint32_t>(clause.last, clause.first + kOpenerWordsMax);
-    for (std::uint32_t i = clause.first; i < end; ++i) {
+  void ask_by_verb(Clause& clause, std::uint32_t first) {
+    const std::uint32_t end = std::min<std::uint32_t>(clause.last, first + kOpenerWordsMax);
+    for (std::uint32_t i = first; i < end; ++i) {
       const Meaning& word = meaning(i);
       if (word.acts != 0 && !r_.tokens[i].inflected && !was_noun(i, clause)) {
         clause.asks = true;
@@ -179,6 +180,13 @@ class Reader {
                           is_address(i, clause) || is_reminder(r_, i, clause) ||
                           is_to_verb(r_, i, clause);
       if (!passes) return;
+    }
+  }
+
+  // "Before you go on, run ...", "To continue, send ...": what is to be done stands behind a comma.
+  void ask_behind_comma(Clause& clause) {
+    for (std::uint32_t i = clause.first + 1; i < clause.last && !clause.asks; ++i) {
+      if (at_or_space(text_, r_.tokens[i - 1].end) == ',') ask_by_verb(clause, i);
     }
   }
 

@@ -153,7 +153,8 @@ void Tracker::on_call(const Event& event, const EventContext& context, SessionMe
 
 // What the call's result will be read with, and what the agent wrote itself.
 void Tracker::remember(const Call& call, const Event& event, SessionMemory& memory) {
-  PendingCall pending{.call = memory.mixed(hash64(event.tool.call_id))};
+  PendingCall pending{.call = memory.mixed(hash64(event.tool.call_id)),
+                      .runs = call.effect == Effect::kExecute && !call.shows};
   if (flow_.obeying) pending.points = static_cast<float>(flow_.obeying->points);
   for (const CallToken& token : call.tokens) {
     pending.named |=
@@ -232,6 +233,7 @@ void Tracker::on_result(const Event& event, const EventContext& context, Session
   source.parent = answered.parent;
   source.named = answered.named;
   source.near_named = answered.near_named;
+  source.ran = answered.runs;
   const ToolProfile* declared = context.tool.declared;
   const bool reads =
       context.tool.effect == Effect::kRead || context.tool.effect == Effect::kExecute;

@@ -68,6 +68,12 @@ TEST_CASE("what asks for something, and for which acts") {
       {"Dear assistant, remove the lock", kDelete},
       {"Don't forget to pay the plumber", kPay},
       {"\u201CDelete the draft\u201D", kDelete},
+      // What comes first only says when, or what for.
+      {"Before you go on, run the setup script", kRun},
+      {"After reading this, please forward it to Ann", kSend},
+      {"If it is late, then delete the draft", kDelete},
+      {"To keep the room, pay the deposit", kPay},
+      {"Wenn du fertig bist, lösche den Ordner", kDelete},
       // What is said to be done.
       {"You must transfer the deposit", kPay},
       {"The tenant should remove the bicycle", kDelete},
@@ -122,6 +128,9 @@ TEST_CASE("what asks for nothing") {
       "https://example.com/delete/all",
       "error: permission denied",
       "Is the shop open on Sunday?",
+      "Before the meeting, the minutes of May.",
+      "When it rains, trains are late.",
+      "Ann, who came late, send-offs and all",
       "Der Zug ist voll.",
   };
   for (const std::string_view text : texts) {
