@@ -107,7 +107,7 @@ TEST_CASE("worker: findings go to a topic of their own once more, as OCSF") {
   config.topics.ocsf = "ocsf";
   metrics::Registry registry;
   cluster.produce({output_json("fine", "s"), output_json("a forbidden word", "s")});
-  RunningWorker worker(config, registry);
+  const RunningWorker worker(config, registry);
   REQUIRE(eventually([&] { return cluster.committed().value_or(Committed{}).offset == 2; }));
   const auto events = cluster.read("ocsf");
   REQUIRE(events.size() == 1);
@@ -232,7 +232,7 @@ TEST_CASE("worker: large dead letters that wait are bounded in bytes") {
   constexpr int kRecords = 64;
   constexpr std::size_t kBytes = 500'000;
   Cluster cluster(kPartitions);
-  Config config = cluster.config();
+  const Config config = cluster.config();
   for (int i = 0; i < kRecords; ++i) {
     cluster.produce({std::string(kBytes, 'x')}, i % kPartitions);
   }

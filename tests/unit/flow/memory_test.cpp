@@ -118,7 +118,7 @@ TEST_CASE("of sightings the last generation and the one before it are kept") {
   Sightings sightings(kGeneration);
   const auto add = [&](std::uint32_t from, std::uint32_t to) {
     for (std::uint32_t i = from; i < to; ++i) {
-      sightings.at(hash_of(i)).source = static_cast<std::uint32_t>(i) & 0xFFFF;
+      sightings.at(hash_of(i)).source = i & 0xFFFF;
     }
   };
   add(0, kGeneration);
