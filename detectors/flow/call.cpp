@@ -180,16 +180,18 @@ Call CallReader::read(const Event& event, const EventContext& context,
     }
   }
   const Effect effect = context.tool.effect;
-  // Of what looks something up, what else looks like a verb is a noun.
-  const Acts by_name = effect == Effect::kRead && sense.looks_up ? kFetch : sense.acts;
   Call call{.effect = effect,
             .inferred = context.tool.inferred,
             .limited = limited_,
-            .acts = by_name,
             .nouns = sense.nouns,
             .tokens = tokens_,
             .arguments = arguments_};
-  if (effect == Effect::kExecute) read_commands(memory, call);
+  if (effect == Effect::kExecute) {
+    read_commands(memory, call);
+  } else {
+    // Of what looks something up, what else looks like a verb is a noun.
+    call.acts = effect == Effect::kRead && sense.looks_up ? kFetch : sense.acts;
+  }
   return call;
 }
 
@@ -229,7 +231,6 @@ void CallReader::cut(const Leaf& leaf, const SessionMemory& memory) {
 void CallReader::read_commands(const SessionMemory& memory, Call& call) const {
   static const std::vector<std::uint64_t> kShowing = hashes_of(kShows);
   static const std::vector<std::uint64_t> kBefore = hashes_of(kPrefixes);
-  call.acts = 0;
   std::size_t programs = 0;
   bool familiar = true;
   for (const Argument& argument : arguments_) {

@@ -63,7 +63,7 @@ struct Call {
   bool inferred = true;   // the effect
   bool limited = false;   // arguments were longer than what is read of them
   bool shows = false;     // an executor that prints what somebody wrote: "cat", "curl", "git log"
-  bool familiar = false;  // ... or starts only programs that the agent had started before
+  bool familiar = false;  // an executor that starts only programs which the agent wrote of before
   Acts acts = 0;          // by the tool's name; of an executor by its arguments
   std::span<const std::uint64_t> nouns;  // what the tool works on: token hashes
   std::span<const CallToken> tokens;

@@ -139,8 +139,7 @@ Judge::Facts Judge::facts(const Call& call, Asked asked, const SessionMemory& me
     return token.is_foreign() &&
            (token.token.kind == TokenKind::kUrl || token.token.kind == TokenKind::kEmail);
   });
-  facts.runs_on = call.effect == Effect::kExecute && call.familiar && !named_place &&
-                  (call.acts & (kDelete | kGrant | kPay)) == 0;
+  facts.runs_on = call.familiar && !named_place && (call.acts & (kDelete | kGrant | kPay)) == 0;
   return facts;
 }
 
